@@ -1,0 +1,177 @@
+"""What a dialect tells the mechanism: the row that a new dialect fills in, and the decoder it starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+
+from ssewire._json import STRICT_ERRORS, PayloadDecoder, loads
+from ssewire.errors import ProviderError
+from ssewire.events import DONE, DiagnosticLog, EndMark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from ssewire._wire.tokenizer import ServerSentEvent
+
+E = TypeVar("E")
+E_contra = TypeVar("E_contra", contravariant=True)
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
+
+MIN_ERROR_STATUS: Final = 400
+MAX_ERROR_STATUS: Final = 599
+
+
+class Reducer(Protocol[E_contra, S_co]):
+    """Folds events into the object that they add up to."""
+
+    tokens: int
+    """How many deltas have brought text, reasoning, a refusal or arguments."""
+
+    def apply(self, event: E_contra) -> None:
+        """Fold one event, and leave it as it is."""
+
+    def snapshot(self) -> S_co:
+        """The object so far; later events do not alter it."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether all that the stream began has been told to be finished."""
+        ...
+
+    @property
+    def usage(self) -> Any:
+        """The provider's usage object as last sent."""
+
+    @property
+    def model(self) -> str | None:
+        """The model's name."""
+
+    @property
+    def created(self) -> float | None:
+        """When the answer was created, in seconds since 1970."""
+
+
+def never(_event: Any) -> bool:
+    """For a dialect that has no such event."""
+    return False
+
+
+@dataclass(frozen=True)
+class Dialect(Generic[E, S]):
+    """One API's way of streaming."""
+
+    name: str
+    event_type: Any
+    decoder: Callable[[Any], Decoder[E]]
+    """Makes the decoder of an event type."""
+    reducer: Callable[[DiagnosticLog], Reducer[E, S]]
+    error_of: Callable[[E, str, bytes], Any]
+    """The error in an event, by the event, its SSE name and its data; None for none."""
+    text_of: Callable[[E, int], str]
+    """The text that an event adds to one choice's answer."""
+    claims: Callable[[dict[str, Any]], bool]
+    """Whether a payload is of this dialect."""
+    ends_with_done: bool
+    """`[DONE]` is the end mark."""
+    ends: Callable[[E], bool] = never
+    """Whether an event is the end mark."""
+    awaits_explanation: Callable[[E], bool] = never
+    """Whether an error event may be explained by the event after it."""
+    explains: Callable[[E], bool] = never
+    """Whether an event explains the error event before it."""
+
+    def decoder_of(self, event_type: type[Any] | None = None) -> Decoder[E]:
+        """The shared decoder of the dialect's event type, or of a subclass with more fields.
+
+        Raises:
+            TypeError: It is neither.
+        """
+        wanted: Any = self.event_type if event_type is None else event_type
+        if not issubclass(wanted, self.event_type):
+            raise TypeError(f"type is {self.event_type.__name__} or a subclass, not {event_type!r}")
+        decoder: Decoder[E] = _shared_decoder(self.decoder, wanted)
+        return decoder
+
+
+@lru_cache(maxsize=64)
+def _shared_decoder(decoder: Callable[[Any], Any], event_type: Hashable) -> Any:
+    return decoder(event_type)
+
+
+class Decoder(Generic[E]):
+    """Decodes server-sent events into one dialect's typed events. Shared and thread-safe.
+
+    Args:
+        type: The Struct to decode into.
+    """
+
+    def __init__(self, type: type[E]) -> None:
+        self._payload = PayloadDecoder(type)
+
+    def decode(self, event: ServerSentEvent) -> E | EndMark | None:
+        """Decode one event.
+
+        Returns:
+            The typed event; `DONE` for `[DONE]`; None for data that is empty, white space or `null`.
+
+        Raises:
+            EventDecodeError: The data is no JSON, or does not fit the type.
+        """
+        return self.read(event.data, event.event)[0]
+
+    def read(self, data: bytes, name: str) -> tuple[E | EndMark | None, Sequence[str]]:
+        """Decode the data of an event of that name, and tell what had to be repaired."""
+        try:
+            return self._payload.strict(data), ()
+        except STRICT_ERRORS as refusal:
+            # Neither of these is ever an event to the strict way, so only what it refuses is compared.
+            match data.strip():
+                case b"[DONE]":
+                    return DONE, ()
+                case b"" | b"null":
+                    return None, ()
+            return self._payload.lenient(data, name, refusal)
+
+
+def payload_or_text(raw: bytes) -> Any:
+    """The plain value of a JSON text, or the text itself where it is no JSON."""
+    try:
+        return loads(raw)
+    except (ValueError, RecursionError):
+        return raw.decode(errors="replace")
+
+
+def provider_error(error: Any, raw: bytes, status: int | None = None) -> ProviderError:
+    """Make an exception of an error in any of the shapes that providers send.
+
+    Args:
+        error: A text, or an object with the facts in it or in its `error`.
+        raw: The bytes that carried it.
+        status: The HTTP status of the response, if known.
+    """
+    body = error if isinstance(error, dict) else {}
+    while isinstance(body.get("error"), dict) and body["error"]:
+        body = body["error"]
+    message = body.get("message") or body.get("error") or body.get("detail") or error
+    code = body.get("code")
+    kind = body.get("type")
+    param = body.get("param")
+    named = next(
+        (each for each in (body.get("status"), body.get("status_code"), code) if _is_status(each)), None
+    )
+    return ProviderError(
+        message if isinstance(message, str) else repr(message),
+        code if isinstance(code, (int, str)) else None,
+        kind if isinstance(kind, str) else None,
+        param if isinstance(param, str) else None,
+        named or (status if _is_status(status) else None),
+        raw,
+    )
+
+
+def _is_status(value: Any) -> bool:
+    return isinstance(value, int) and MIN_ERROR_STATUS <= value <= MAX_ERROR_STATUS

@@ -1,0 +1,236 @@
+"""Values of one field, as they come, go in; the field's value in the final object comes out.
+
+A reducer is a table of these: one row a field, and the row says how the field merges. None is never added:
+a field that only null came for stays as if nobody had sent it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_HIGH: Final = re.compile("[\ud800-\udbff]")
+REPLACEMENT: Final = "\ufffd"
+
+
+class Merge(Protocol):
+    """How the values of one field add up."""
+
+    def add(self, value: Any) -> None:
+        """Take the next value, which is not None and is never changed."""
+
+    def value(self) -> Any:
+        """What it is so far, or None for nothing; never changed afterwards."""
+
+
+class First:
+    """The first value that is not empty."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: Any = None
+
+    def add(self, value: Any) -> None:
+        """Keep it, if it is the first."""
+        if not self._held and value:
+            self._held = value
+
+    def value(self) -> Any:
+        """The first value."""
+        return self._held
+
+
+class Last:
+    """The last value that is not empty; 0 and false are values."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: Any = None
+
+    def add(self, value: Any) -> None:
+        """Keep it instead of the one before."""
+        if value or value is False or isinstance(value, (int, float)):
+            self._held = value
+
+    def value(self) -> Any:
+        """The last value."""
+        return self._held
+
+
+class Text:
+    """Pieces of text, joined when somebody looks.
+
+    The two halves of a surrogate pair may come in two pieces. What is handed out never holds a half: one
+    that is alone, so far, is U+FFFD.
+    """
+
+    __slots__ = ("_half", "_joined", "_pieces")
+
+    def __init__(self) -> None:
+        self._joined = ""
+        self._half = ""  # a first half that ends the text so far
+        self._pieces: list[str] = []  # not yet joined
+
+    def add(self, value: str) -> None:
+        """Append a piece."""
+        self._pieces.append(value)
+
+    def value(self) -> str:
+        """The text; one copy of it when a piece came since the last look, nothing otherwise."""
+        if self._pieces:
+            text, self._half = join_halves(self._half + "".join(self._pieces))
+            self._joined += text
+            self._pieces.clear()
+        return self._joined + REPLACEMENT if self._half else self._joined
+
+
+def join_halves(text: str) -> tuple[str, str]:
+    """Join the surrogate halves in a text.
+
+    Returns:
+        The text with U+FFFD for each half that is alone, and the first half that ended it and may still
+        find its other one, or `""`.
+    """
+    if text.isascii() or not _SURROGATE.search(text):
+        return text, ""
+    half = text[-1] if _HIGH.match(text[-1]) else ""
+    whole = text.removesuffix(half) if half else text
+    return whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"), half
+
+
+class Items:
+    """Lists, one after the other."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+
+    def add(self, value: Any) -> None:
+        """Extend by a list, or by what should have been one."""
+        self._items += value if isinstance(value, list) else [value]
+
+    def value(self) -> list[Any]:
+        """A list of its own."""
+        return self._items.copy()
+
+
+class Keyed:
+    """Lists of objects; a later object replaces the one that has the same values under the keys."""
+
+    __slots__ = ("_items", "_keys")
+
+    def __init__(self, *keys: str) -> None:
+        self._keys = keys
+        self._items: dict[object, Any] = {}
+
+    def add(self, value: Any) -> None:
+        """Take each object of a list, or what should have been one."""
+        for item in value if isinstance(value, list) else [value]:
+            found = [item.get(key) for key in self._keys] if isinstance(item, dict) else [None]
+            keyed = found[0] is not None
+            self._items[repr(found) if keyed else len(self._items)] = item
+
+    def value(self) -> list[Any]:
+        """The objects, in order of first appearance."""
+        return list(self._items.values())
+
+
+class Merged:
+    """Objects, laid over one another: of each key the last value that is not null."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: Any = None
+
+    def add(self, value: Any) -> None:
+        """Lay it over what is there."""
+        if isinstance(value, dict) and isinstance(self._held, dict):
+            self._held = self._held | {key: each for key, each in value.items() if each is not None}
+        else:
+            self._held = value
+
+    def value(self) -> Any:
+        """The object."""
+        return self._held
+
+
+class ReasoningDetails:
+    """OpenRouter's `reasoning_details`: consecutive entries of one type are pieces of one entry.
+
+    An id or an index that differs starts another entry. Encrypted entries are whole as they come.
+    """
+
+    __slots__ = ("_entries",)
+
+    def __init__(self) -> None:
+        self._entries: list[dict[str, Last | Text]] = []
+
+    def add(self, value: Any) -> None:
+        """Take each entry of a list."""
+        for entry in value if isinstance(value, list) else [value]:
+            if not isinstance(entry, dict):
+                continue
+            if not (self._entries and _continues(entry, self._entries[-1])):
+                self._entries.append({})
+            fields = self._entries[-1]
+            for name, each in entry.items():
+                is_text = name in ("text", "summary") and isinstance(each, str)
+                held = fields.setdefault(name, Text() if is_text else Last())
+                if each is not None and (is_text or isinstance(held, Last)):
+                    held.add(each)
+
+    def value(self) -> list[dict[str, Any]]:
+        """The entries, with the keys that came."""
+        return [{name: held.value() for name, held in entry.items()} for entry in self._entries]
+
+
+def _continues(entry: dict[str, Any], last: dict[str, Last | Text]) -> bool:
+    def held(name: str) -> Any:
+        return last[name].value() if name in last else None
+
+    if entry.get("type") != held("type") or entry.get("type") == "reasoning.encrypted":
+        return False
+    return all(
+        entry.get(name) is None or held(name) is None or entry[name] == held(name) for name in ("id", "index")
+    )
+
+
+class Fields:
+    """The fields of one object, merged by a table."""
+
+    __slots__ = ("_merges", "_table")
+
+    def __init__(self, table: Mapping[str, Callable[[], Merge]]) -> None:
+        self._table = table
+        self._merges: dict[str, Merge] = {}
+
+    def add(self, piece: object) -> None:
+        """Take the fields of a Struct that are in the table and have a value."""
+        for name in self._table:
+            value = getattr(piece, name)
+            if value is not None:
+                self.add_field(name, value)
+
+    def add_field(self, name: str, value: Any) -> None:
+        """Take a value of one field."""
+        merge = self._merges.get(name)
+        if merge is None:
+            merge = self._merges[name] = self._table[name]()
+        merge.add(value)
+
+    def get(self, name: str) -> Any:
+        """One field's value so far, or None."""
+        return self._merges[name].value() if name in self._merges else None
+
+    def values(self) -> dict[str, Any]:
+        """The fields that have a value."""
+        pairs = ((name, merge.value()) for name, merge in self._merges.items())
+        return {name: value for name, value in pairs if value is not None}

@@ -1,0 +1,393 @@
+"""A source goes in; typed events, the final object and the verdict come out: a parser that reads itself."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
+
+from ssewire._merge import REPLACEMENT, join_halves
+from ssewire._source import AsyncSource, Source, open_async_source, open_source
+from ssewire._timing import Stopwatch, Timing
+from ssewire._wire.tokenizer import DEFAULT_MAX_EVENT_BYTES
+from ssewire.errors import SSEWireError, StreamInterruptedError
+from ssewire.events import Diagnostic, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from ssewire._parser import Malformed, Parser
+
+E = TypeVar("E")
+S = TypeVar("S")
+
+DRAIN_SECONDS: Final = 0.1
+"""How long an async stream reads on behind the end mark, so that an HTTP/1.1 connection can be reused."""
+
+
+class _Stream(Generic[E, S]):
+    """What the two kinds of stream share: all but the reading.
+
+    Args:
+        source: A response of httpx, httpx2, requests or aiohttp, an iterable of bytes, or bytes. The stream
+            closes it: at the end, at an error, and at the latest with the stream.
+        type: The event type to decode into: the dialect's own, or a subclass with more fields.
+        max_event_size: The largest event in bytes; None for no limit.
+        malformed: What to do with an event that does not decode: `"raise"` an `EventDecodeError`, `"skip"`
+            it, or call a function with its data and the error. Skipped ones are counted in `diagnostics`.
+        strict: Let `result()` return for a complete stream only.
+        clock: Gives the time in seconds; called once a read.
+    """
+
+    parser_class: ClassVar[type[Parser[Any, Any]]]
+    other_class: ClassVar[str]  # the name of the class for the other kind of source
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        type: type[E] | None = None,
+        max_event_size: int | None = DEFAULT_MAX_EVENT_BYTES,
+        malformed: Malformed = "raise",
+        strict: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source: Any = None  # for `__del__`, should the next lines raise
+        self._parser: Parser[E, S] = self.parser_class(
+            type=type, max_event_size=max_event_size, malformed=malformed, strict=strict
+        )
+        self._source = self._open(source)
+        self._parser.status = self._source.status
+        self._parser.headers = self._source.headers
+        self._clock = clock
+        self._stopwatch = Stopwatch(clock())
+        self._over = False  # nothing more is handed out
+
+    def _open(self, source: Any) -> Any:
+        raise NotImplementedError
+
+    # -- what has arrived --------------------------------------------------------------------------------
+
+    def snapshot(self) -> S:
+        """What has arrived so far. What was handed out before is never altered."""
+        return self._parser.snapshot()
+
+    @property
+    def verdict(self) -> Verdict:
+        """How the stream ended, or `open`."""
+        return self._parser.verdict
+
+    @property
+    def usage(self) -> Any:
+        """The provider's usage object as last sent, or None."""
+        return self._parser.usage
+
+    @property
+    def model(self) -> str | None:
+        """The name of the model that answers, or None."""
+        return self._parser.model
+
+    @property
+    def created(self) -> float | None:
+        """When the answer was created, in seconds since 1970, or None."""
+        return self._parser.created
+
+    @property
+    def timing(self) -> Timing:
+        """When things arrived."""
+        return self._stopwatch.timing()
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """What was unusual, each thing once with its count."""
+        return self._parser.diagnostics
+
+    # -- half steps --------------------------------------------------------------------------------------
+
+    def _push(self, data: Any) -> None:
+        """Take one read, or None for the end of the source."""
+        if data is None:
+            self._parser.push_end()
+            return
+        self._parser.push(data)
+        if len(data):
+            self._stopwatch.read(self._clock())
+
+    def _pull(self) -> tuple[E, bytes] | None:
+        """The next event of the reads that were taken, if there is one."""
+        tokens = self._parser.tokens
+        pair = self._parser.pull()
+        if pair is not None:
+            self._stopwatch.event(token=self._parser.tokens > tokens)
+        return pair
+
+    def _interrupted(self, error: Exception) -> SSEWireError:
+        """The exception for a source that broke with `error`, unless the provider's own error is known."""
+        self._parser.push_end(broken=True)
+        self._parser.pull()
+        interrupted = StreamInterruptedError(f"the transport broke: {error or type(error).__name__}")
+        interrupted.snapshot = self._parser.snapshot()
+        return interrupted
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.verdict.value}>"
+
+
+class Stream(_Stream[E, S]):
+    """Iterates over the typed events of a response; read without `await`."""
+
+    def _open(self, source: Any) -> Source:
+        return open_source(source, self.other_class)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> E:
+        return self._next_raw()[0]
+
+    def _next_raw(self) -> tuple[E, bytes]:
+        if self._over:
+            raise StopIteration
+        try:
+            while (pair := self._pull()) is None:
+                if self._parser.verdict is not Verdict.OPEN:
+                    self.close()
+                    raise StopIteration
+                self._push(self._read())
+        except StopIteration:
+            raise
+        except BaseException:
+            with contextlib.suppress(Exception):  # the error at hand is the one to tell
+                self.close()
+            raise
+        return pair
+
+    def _read(self) -> Any:
+        try:
+            return self._source.read()
+        except Exception as error:
+            raise self._interrupted(error) from error
+
+    def raw(self) -> RawEvents[E, S]:
+        """Iterate over pairs of an event and the data that it was decoded from."""
+        return RawEvents(self)
+
+    def text(self, choice: int = 0) -> TextDeltas[E, S]:
+        """Iterate over the pieces of text of one choice's answer, none of them empty."""
+        return TextDeltas(self, choice)
+
+    def result(self) -> S:
+        """Read what is left and return the final object.
+
+        Raises:
+            ProviderError: The provider sent an error.
+            StreamTruncatedError: The stream was cut, was closed before its end, or, with `strict`, is not
+                complete. `StreamInterruptedError` where the transport broke.
+            EmptyStreamError: There was no event.
+            NotAnEventStreamError: The body is no event stream.
+            EventDecodeError, EventTooLargeError: An event is malformed or too large.
+        """
+        for _ in self:
+            pass
+        return self._parser.result()
+
+    def close(self) -> None:
+        """Close the source. What has arrived stays; a stream that has not ended is `closed`. Idempotent."""
+        self._over = True
+        self._parser.abandon()
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._source is not None and self._source.holds:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            with contextlib.suppress(Exception):
+                self._source.close()
+
+
+class AsyncStream(_Stream[E, S]):
+    """Iterates over the typed events of a response; read with `await`."""
+
+    def _open(self, source: Any) -> AsyncSource:
+        return open_async_source(source, self.other_class)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> E:
+        return (await self._next_raw())[0]
+
+    async def _next_raw(self) -> tuple[E, bytes]:
+        if self._over:
+            raise StopAsyncIteration
+        try:
+            while (pair := self._pull()) is None:
+                if self._parser.verdict is not Verdict.OPEN:
+                    await self._drain()
+                    await self.aclose()
+                    raise StopAsyncIteration
+                self._push(await self._read())
+        except StopAsyncIteration:
+            raise
+        except BaseException:
+            with contextlib.suppress(Exception):  # the error at hand is the one to tell
+                await self.aclose()
+            raise
+        return pair
+
+    async def _read(self) -> Any:
+        try:
+            return await self._source.read()
+        except Exception as error:
+            raise self._interrupted(error) from error
+
+    async def _drain(self) -> None:
+        """Read on behind the end mark for a moment: an HTTP/1.1 connection is reusable once it is drained."""
+        import asyncio  # whoever awaits has paid for it
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return  # another kind of loop, which has other timeouts
+        if not self._source.holds:
+            return
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while (data := await self._source.read()) is not None:
+                    self._parser.push(data)
+
+    def raw(self) -> AsyncRawEvents[E, S]:
+        """Iterate over pairs of an event and the data that it was decoded from."""
+        return AsyncRawEvents(self)
+
+    def text(self, choice: int = 0) -> AsyncTextDeltas[E, S]:
+        """Iterate over the pieces of text of one choice's answer, none of them empty."""
+        return AsyncTextDeltas(self, choice)
+
+    async def result(self) -> S:
+        """Read what is left and return the final object.
+
+        Raises:
+            ProviderError: The provider sent an error.
+            StreamTruncatedError: The stream was cut, was closed before its end, or, with `strict`, is not
+                complete. `StreamInterruptedError` where the transport broke.
+            EmptyStreamError: There was no event.
+            NotAnEventStreamError: The body is no event stream.
+            EventDecodeError, EventTooLargeError: An event is malformed or too large.
+        """
+        async for _ in self:
+            pass
+        return self._parser.result()
+
+    async def aclose(self) -> None:
+        """Close the source. What has arrived stays; a stream that has not ended is `closed`. Idempotent."""
+        self._over = True
+        self._parser.abandon()
+        await self._source.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if self._source is not None and self._source.holds:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+
+
+# -- other ways to iterate -------------------------------------------------------------------------------
+
+
+class RawEvents(Generic[E, S]):
+    """Iterates over the events of a stream with their data."""
+
+    def __init__(self, stream: Stream[E, S]) -> None:
+        self._next = stream._next_raw
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[E, bytes]:
+        return self._next()
+
+
+class AsyncRawEvents(Generic[E, S]):
+    """Iterates over the events of a stream with their data."""
+
+    def __init__(self, stream: AsyncStream[E, S]) -> None:
+        self._next = stream._next_raw
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> tuple[E, bytes]:
+        return await self._next()
+
+
+class _Text(Generic[E]):
+    """Finds the text in events, and holds back half a character until its other half comes."""
+
+    def __init__(self, text_of: Callable[[E, int], str], choice: int) -> None:
+        self._text_of = text_of
+        self._choice = choice
+        self._half = ""
+
+    def take(self, event: E) -> str:
+        """The text that an event brings."""
+        text, self._half = join_halves(self._half + self._text_of(event, self._choice))
+        return text
+
+    def end(self) -> str:
+        """The text that the end brings: half a character that stayed alone."""
+        half, self._half = self._half, ""
+        return REPLACEMENT if half else ""
+
+
+class TextDeltas(Generic[E, S]):
+    """Iterates over the text of a stream."""
+
+    def __init__(self, stream: Stream[E, S], choice: int) -> None:
+        self._stream = stream
+        self._text: _Text[E] = _Text(stream.parser_class.dialect.text_of, choice)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        for event in self._stream:
+            if text := self._text.take(event):
+                return text
+        if text := self._text.end():
+            return text
+        raise StopIteration
+
+
+class AsyncTextDeltas(Generic[E, S]):
+    """Iterates over the text of a stream."""
+
+    def __init__(self, stream: AsyncStream[E, S], choice: int) -> None:
+        self._stream = stream
+        self._text: _Text[E] = _Text(stream.parser_class.dialect.text_of, choice)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        async for event in self._stream:
+            if text := self._text.take(event):
+                return text
+        if text := self._text.end():
+            return text
+        raise StopAsyncIteration

@@ -1,0 +1,98 @@
+"""Stamps of reads go in, the figures of a stream come out: when its first token came, how evenly the rest."""
+
+from __future__ import annotations
+
+from array import array
+
+import msgspec
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """When things arrived, in seconds of the stream's clock (monotonic unless another one was given).
+
+    A token here is a delta with text, reasoning, a refusal or arguments in it; comments and chunks that
+    carry a role or usage alone are none. How many tokens the model counts is told by `usage` only.
+
+    Attributes:
+        opened: When the stream object was made.
+        first_byte: The first read that brought bytes, or None.
+        first_event: The read that completed the first event, or None.
+        first_token: The read that brought the first token, or None.
+        last_token: The read that brought the last token so far, or None.
+        last_byte: The last read so far that brought bytes, or None.
+        gaps: The times between reads that brought tokens, in order.
+    """
+
+    opened: float
+    first_byte: float | None = None
+    first_event: float | None = None
+    first_token: float | None = None
+    last_token: float | None = None
+    last_byte: float | None = None
+    gaps: tuple[float, ...] = ()
+
+    @property
+    def time_to_first_token(self) -> float | None:
+        """Seconds from the making of the stream object to the first token, or None."""
+        return None if self.first_token is None else self.first_token - self.opened
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the making of the stream object to the last byte so far, or None."""
+        return None if self.last_byte is None else self.last_byte - self.opened
+
+
+class Stopwatch:
+    """Collects the stamps of one stream."""
+
+    __slots__ = (
+        "_first_byte",
+        "_first_event",
+        "_first_token",
+        "_gaps",
+        "_last_byte",
+        "_last_token",
+        "_opened",
+    )
+
+    def __init__(self, opened: float) -> None:
+        self._opened = opened
+        self._first_byte: float | None = None
+        self._first_event: float | None = None
+        self._first_token: float | None = None
+        self._last_token: float | None = None
+        self._last_byte: float | None = None
+        self._gaps = array("d")
+
+    def read(self, now: float) -> None:
+        """A read brought bytes."""
+        self._last_byte = now
+        if self._first_byte is None:
+            self._first_byte = now
+
+    def event(self, *, token: bool) -> None:
+        """The last read completed an event, which perhaps brought a token."""
+        now = self._last_byte
+        if now is None:
+            return
+        if self._first_event is None:
+            self._first_event = now
+        if not token or now == self._last_token:
+            return
+        if self._last_token is None:
+            self._first_token = now
+        else:
+            self._gaps.append(now - self._last_token)
+        self._last_token = now
+
+    def timing(self) -> Timing:
+        """The figures so far."""
+        return Timing(
+            self._opened,
+            self._first_byte,
+            self._first_event,
+            self._first_token,
+            self._last_token,
+            self._last_byte,
+            tuple(self._gaps),
+        )

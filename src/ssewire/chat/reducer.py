@@ -1,0 +1,427 @@
+"""Chunks go in, the completion that they add up to comes out, at any time.
+
+How each field merges is in the tables; the two things that no table can say are how the deltas of a tool
+call find their call, and how content that comes as a list is told into text and reasoning.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ssewire._json import JsonProgress
+from ssewire._merge import (
+    Fields,
+    First,
+    Items,
+    Keyed,
+    Last,
+    Merge,
+    Merged,
+    ReasoningDetails,
+    Text,
+)
+from ssewire.chat.types import (
+    NO_DELTA,
+    Audio,
+    ChatCompletion,
+    ChatCompletionChunk,
+    Choice,
+    ChoiceLogprobs,
+    ChunkChoice,
+    CompletionUsage,
+    ContentPart,
+    Custom,
+    CustomDelta,
+    Delta,
+    Function,
+    FunctionDelta,
+    Message,
+    ToolCall,
+    ToolCallDelta,
+)
+from ssewire.events import Diagnostic, DiagnosticLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Table = dict[str, Callable[[], Merge]]
+
+CHUNK: Final[Table] = {
+    "id": First,  # Azure sends an empty one first
+    "created": First,
+    "model": First,
+    "service_tier": Last,
+    "system_fingerprint": Last,
+    "usage": Last,  # never a sum: some servers repeat it, some send running totals
+    "moderation": Last,
+    "x_groq": Merged,
+    "prompt_filter_results": partial(Keyed, "prompt_index"),
+    "prompt_annotations": partial(Keyed, "prompt_index"),
+    "latency_checkpoint": Last,
+    "citations": Last,  # repeated whole in every chunk
+    "search_results": Last,
+    "images": Last,
+    "provider": Last,
+    "provider_metadata": Last,
+    "sla_metrics": Last,
+    "time_info": Last,
+    "timings": Last,
+    "cost": Last,
+    "prompt_token_ids": Last,
+}
+CHOICE: Final[Table] = {
+    "finish_reason": Last,
+    "content_filter_results": Merged,
+    "content_filter_offsets": Items,
+    "matched_stop": Last,
+    "stop_reason": Last,
+    "native_finish_reason": Last,
+    "token_ids": Items,
+    "seed": Last,
+    "raw_output": Last,
+}
+TEXTS: Final[Table] = {
+    "content": Text,
+    "refusal": Text,
+    "reasoning_content": Text,
+    "reasoning": Text,
+}
+MESSAGE: Final[Table] = {
+    "role": First,
+    "annotations": Items,
+    "reasoning_details": ReasoningDetails,
+    "channel": Last,
+    "executed_tools": partial(Keyed, "index", "arguments"),  # first the call, then the call with its output
+    "reasoning_steps": Items,
+    "images": Items,
+    "provider_metadata": Last,
+    "token_id": Last,
+}
+LOGPROBS: Final[Table] = {
+    "content": Items,
+    "refusal": Items,
+    "reasoning_content": Items,
+    "tokens": Items,
+    "token_logprobs": Items,
+    "token_ids": Items,
+    "top_logprobs": Items,
+}
+AUDIO: Final[Table] = {"id": First, "data": Text, "transcript": Text, "expires_at": Last}
+TOOL_CALL: Final[Table] = {"id": First, "type": First, "extra_content": Merged}
+
+NO_USAGE: Final = CompletionUsage()
+
+
+class ChatReducer:
+    """Folds the chunks of one stream into a `ChatCompletion`.
+
+    Chunks are never changed, nor is a snapshot that was handed out. Applying a chunk costs in proportion to
+    its size; a snapshot costs one copy of the text when something came since the last, nothing otherwise.
+    Single-owner: not for several threads at once.
+
+    Args:
+        log: Where to note what is unusual; a log of its own by default.
+    """
+
+    def __init__(self, log: DiagnosticLog | None = None) -> None:
+        self.tokens = 0
+        """How many deltas have brought text, reasoning, a refusal or arguments."""
+        self._own_log = log is None
+        self._log = log or DiagnosticLog()
+        self._fields = Fields(CHUNK)
+        self._choices: dict[int, _Choice] = {}
+        self._snapshot: ChatCompletion | None = None  # unless something came since
+
+    def apply(self, event: ChatCompletionChunk) -> None:
+        """Fold one chunk."""
+        if self._own_log:
+            self._log.ordinal += 1
+        self._snapshot = None
+        for position, piece in enumerate(event.choices):
+            self._apply_choice(piece, position)
+        if event.usage == NO_USAGE:
+            event = msgspec.structs.replace(event, usage=None)
+        self._fields.add(event)
+
+    def _apply_choice(self, piece: ChunkChoice, position: int) -> None:
+        index = position if piece.index is None else piece.index
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = _Choice(self._log)
+        self.tokens += choice.apply(piece)
+        if piece.usage is not None:
+            self._fields.add_field("usage", piece.usage)
+
+    def snapshot(self) -> ChatCompletion:
+        """The completion so far. A choice that nothing is known of but a filter's report is left out."""
+        if self._snapshot is None:
+            choices = [
+                choice.snapshot(index) for index, choice in sorted(self._choices.items()) if choice.begun
+            ]
+            self._snapshot = ChatCompletion(
+                **(self._fields.values() | {"choices": choices, "usage": self.usage})
+            )
+        return self._snapshot
+
+    @property
+    def usage(self) -> CompletionUsage | None:
+        """The usage as last sent."""
+        usage: CompletionUsage | None = self._fields.get("usage")
+        if usage is not None:
+            return usage
+        groq = self._fields.get("x_groq")
+        try:
+            return msgspec.convert(groq["usage"], CompletionUsage) if groq else None
+        except (TypeError, KeyError, msgspec.ValidationError):
+            return None
+
+    @property
+    def model(self) -> str | None:
+        """The model's name as first sent."""
+        model: str | None = self._fields.get("model")
+        return model
+
+    @property
+    def created(self) -> int | None:
+        """When the completion was created, in seconds since 1970, as first sent."""
+        created: int | None = self._fields.get("created")
+        return created
+
+    @property
+    def finished(self) -> bool:
+        """There is a choice, and every choice has a finish reason."""
+        begun = [choice for choice in self._choices.values() if choice.begun]
+        return bool(begun) and all(choice.finished for choice in begun)
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """What was unusual."""
+        return self._log.entries()
+
+
+class _Choice:
+    """What is known of one choice."""
+
+    def __init__(self, log: DiagnosticLog) -> None:
+        self.begun = False  # a delta or a finish reason came
+        self._fields = Fields(CHOICE)
+        self._message = Fields(MESSAGE)
+        self._texts = Fields(TEXTS)
+        self._logprobs: Fields | None = None
+        self._audio: Fields | None = None
+        self._function_call: _Called | None = None
+        self._tool_calls = _ToolCalls(log)
+        self._log = log
+
+    def apply(self, piece: ChunkChoice) -> int:
+        """Fold a chunk's piece of this choice; returns how many of its deltas brought something to read."""
+        tokens = 0
+        delta = _delta_of(piece)
+        if delta is not NO_DELTA:
+            self.begun = True
+            tokens = self._apply_delta(delta)
+        if piece.finish_reason:
+            self.begun = True
+        if piece.logprobs is not None:
+            if self._logprobs is None:
+                self._logprobs = Fields(LOGPROBS)
+            self._logprobs.add(piece.logprobs)
+        if isinstance(piece.content_filter_offsets, dict):
+            # Azure's asynchronous filter reports on a range of the text; the ranges do not merge.
+            report = piece.content_filter_offsets | {"content_filter_results": piece.content_filter_results}
+            piece = msgspec.structs.replace(
+                piece, content_filter_offsets=[report], content_filter_results=None
+            )
+        self._fields.add(piece)
+        return tokens
+
+    def _apply_delta(self, delta: Delta) -> int:
+        tokens = 0
+        for name in TEXTS:
+            value = getattr(delta, name)
+            if value is None:
+                continue
+            for field, text in ((name, value),) if isinstance(value, str) else _told_apart(name, value):
+                self._texts.add_field(field, text)
+                tokens += text != ""
+        self._message.add(delta)
+        for call in delta.tool_calls or ():
+            tokens += self._tool_calls.apply(call)
+        if delta.function_call is not None:
+            if self._function_call is None:
+                self._function_call = _Called(self._log)
+            tokens += self._function_call.add(delta.function_call.name, delta.function_call.arguments)
+        if delta.audio is not None:
+            if self._audio is None:
+                self._audio = Fields(AUDIO)
+            self._audio.add(delta.audio)
+        return tokens
+
+    @property
+    def finished(self) -> bool:
+        return self._fields.get("finish_reason") is not None
+
+    def snapshot(self, index: int) -> Choice:
+        message = self._message.values() | self._texts.values()
+        if self._tool_calls.slots:
+            message["tool_calls"] = [slot.snapshot() for slot in self._tool_calls.slots]
+        if self._function_call is not None:
+            message["function_call"] = Function(self._function_call.name, self._function_call.body.value())
+        if self._audio is not None:
+            message["audio"] = Audio(**self._audio.values())
+        logprobs = None if self._logprobs is None else ChoiceLogprobs(**self._logprobs.values())
+        return Choice(
+            **(self._fields.values() | {"index": index, "message": Message(**message), "logprobs": logprobs})
+        )
+
+
+def _delta_of(piece: ChunkChoice) -> Delta:
+    """The delta; of a choice that has none but a whole message, the message."""
+    if piece.delta is NO_DELTA and isinstance(piece.message, dict):
+        try:
+            return msgspec.convert(piece.message, Delta)
+        except msgspec.ValidationError:
+            pass
+    return piece.delta
+
+
+def _told_apart(name: str, parts: list[ContentPart]) -> list[tuple[str, str]]:
+    """The texts in a list of parts, each with the field it belongs to: Mistral thinks inside the content."""
+    texts: list[tuple[str, str]] = []
+    for part in parts:
+        if part.text is not None:
+            texts.append((name, part.text))
+        if isinstance(part.thinking, str):
+            texts.append(("reasoning_content", part.thinking))
+        elif part.thinking is not None:
+            texts += _told_apart("reasoning_content", part.thinking)
+    return texts
+
+
+# -- tool calls ------------------------------------------------------------------------------------------
+
+
+class _Called:
+    """A name and what is passed: the arguments of a function, the input of a custom tool."""
+
+    def __init__(self, log: DiagnosticLog) -> None:
+        self.name = ""
+        self.body = Text()
+        self.empty = True
+        self._progress: JsonProgress | None = None
+        self._log = log
+
+    def add(self, name: str | None, body: str | None) -> int:
+        if name and name != self.name:
+            # llama.cpp and Fireworks repeat the whole name with every delta; some servers cut it into pieces.
+            if self.empty:
+                self.name += name
+            else:
+                self._log.note("tool_call_name", f"name {name!r} ignored: the call is {self.name!r}")
+        if not body:
+            return 0
+        self.empty = False
+        self.body.add(body)
+        if self._progress is not None:
+            self._progress.feed(body)
+        return 1
+
+    @property
+    def whole(self) -> bool:
+        """Whether the body is a whole JSON value. Looked at once, it is followed from there on."""
+        if self._progress is None:
+            self._progress = JsonProgress()
+            self._progress.feed(self.body.value())
+        return self._progress.whole
+
+
+class _ToolCall:
+    """One slot: a call, whatever index or id its deltas came with."""
+
+    def __init__(self, log: DiagnosticLog) -> None:
+        self.fields = Fields(TOOL_CALL)
+        self.function: _Called | None = None
+        self.custom: _Called | None = None
+        self._log = log
+
+    def apply(self, piece: ToolCallDelta) -> int:
+        self.fields.add(piece)
+        tokens = 0
+        if piece.function is not None:
+            if self.function is None:
+                self.function = _Called(self._log)
+            tokens += self.function.add(piece.function.name, piece.function.arguments)
+        if piece.custom is not None:
+            if self.custom is None:
+                self.custom = _Called(self._log)
+            tokens += self.custom.add(piece.custom.name, piece.custom.input)
+        return tokens
+
+    def may_be_over(self) -> bool:
+        """Nothing was passed yet, or a whole JSON value."""
+        called = self.function or self.custom
+        return called is None or called.empty or called.whole
+
+    def snapshot(self) -> ToolCall:
+        fields: dict[str, Any] = self.fields.values()
+        if self.custom is not None:
+            fields = {"type": "custom"} | fields
+            fields["custom"] = Custom(self.custom.name, self.custom.body.value())
+        if self.function is not None:
+            fields["function"] = Function(self.function.name, self.function.body.value())
+        elif self.custom is None:
+            fields["function"] = Function()
+        return ToolCall(**fields)
+
+
+class _ToolCalls:
+    """The tool calls of one choice, in order of first appearance, and which delta is whose.
+
+    Providers contradict one another: some give every call the index 0, some give no index at all, some
+    change the id of a call on its way, some give one call two indexes.
+    """
+
+    def __init__(self, log: DiagnosticLog) -> None:
+        self.slots: list[_ToolCall] = []
+        self._by_index: dict[int, _ToolCall] = {}
+        self._by_id: dict[str, _ToolCall] = {}
+        self._log = log
+
+    def apply(self, piece: ToolCallDelta) -> int:
+        slot = self._slot(piece)
+        if piece.index is not None:
+            self._by_index[piece.index] = slot
+        tokens = slot.apply(piece)
+        if piece.id and piece.id == slot.fields.get("id"):
+            self._by_id.setdefault(piece.id, slot)
+        return tokens
+
+    def _slot(self, piece: ToolCallDelta) -> _ToolCall:
+        known = self._by_id.get(piece.id) if piece.id else None
+        if known is not None:
+            if piece.index is not None and self._by_index.get(piece.index, known) is not known:
+                self._log.note("tool_call_index", f"index {piece.index} now means call {piece.id!r}")
+            return known
+        if piece.index is None:
+            return self._open() if piece.id or not self.slots else self.slots[-1]
+        slot = self._by_index.get(piece.index)
+        if slot is None:
+            return self._open()
+        first_id = slot.fields.get("id")
+        if piece.id and first_id:
+            if _name_of(piece) and slot.may_be_over():
+                return self._open()
+            self._log.note("tool_call_id", f"id {piece.id!r} for call {first_id!r}: taken as the same call")
+        return slot
+
+    def _open(self) -> _ToolCall:
+        self.slots.append(_ToolCall(self._log))
+        return self.slots[-1]
+
+
+def _name_of(piece: ToolCallDelta) -> str | None:
+    called: FunctionDelta | CustomDelta | None = piece.function or piece.custom
+    return called.name if called is not None else None

@@ -1,0 +1,145 @@
+"""Every exception of ssewire: what is wrong with a stream, with its facts as attributes.
+
+All derive from `SSEWireError`. Wrong use of an object (feeding after close, a result before the end) is
+`RuntimeError`, a wrong argument is `TypeError` or `ValueError`; any other exception is a bug in ssewire.
+Exceptions pickle, their facts and their snapshot included.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHOWN_CHARS = 200
+"""How much of a payload an error message quotes; the attributes hold the whole of it."""
+
+
+class SSEWireError(Exception):
+    """Something is wrong with a stream.
+
+    Attributes:
+        snapshot: What had been folded when the error came up: the object that `snapshot()` returns, or
+            None where no stream or parser was involved.
+    """
+
+    snapshot: Any = None
+
+
+class EventTooLargeError(SSEWireError):
+    """An event outgrew the limit.
+
+    Attributes:
+        limit: The limit in bytes, `max_event_size`.
+        seen: The size that broke it, always `limit + 1`.
+        position: Offset in the stream, from 0, of the byte that went over.
+    """
+
+    def __init__(self, limit: int, seen: int, position: int) -> None:
+        super().__init__(limit, seen, position)
+        self.limit = limit
+        self.seen = seen
+        self.position = position
+
+    def __str__(self) -> str:
+        return f"event larger than {self.limit} bytes (at byte {self.position})"
+
+
+class EventDecodeError(SSEWireError):
+    """The data of an event is not what its dialect sends: no JSON, or JSON of another shape.
+
+    Attributes:
+        raw: The whole data of the event.
+        event: The SSE event name (`message` when none was sent).
+        ordinal: The event's number in its stream, from 1; None outside a stream.
+    """
+
+    def __init__(self, raw: bytes, event: str = "message", ordinal: int | None = None) -> None:
+        super().__init__(raw, event, ordinal)
+        self.raw = raw
+        self.event = event
+        self.ordinal = ordinal
+        self.reason = ""
+
+    def __str__(self) -> str:
+        where = "event" if self.ordinal is None else f"event {self.ordinal}"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{where} ({self.event}, {len(self.raw)} bytes) does not decode{reason}: {_shown(self.raw)}"
+
+
+class ProviderError(SSEWireError):
+    """The provider sent an error inside the stream, or instead of it.
+
+    Attributes:
+        message: What the provider says.
+        code: Its code as sent: a string, an integer, or None.
+        type: Its type, such as `server_error`, or None.
+        param: The request parameter it blames, or None.
+        status: The HTTP status it names or came with, or None.
+        raw: The bytes that carried it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        code: str | int | None = None,
+        type: str | None = None,
+        param: str | None = None,
+        status: int | None = None,
+        raw: bytes = b"",
+    ) -> None:
+        super().__init__(message, code, type, param, status, raw)
+        self.message = message
+        self.code = code
+        self.type = type
+        self.param = param
+        self.status = status
+        self.raw = raw
+
+    def __str__(self) -> str:
+        facts = [
+            f"{name} {value}"
+            for name, value in (("code", self.code), ("type", self.type), ("status", self.status))
+            if value is not None
+        ]
+        return f"{self.message} ({', '.join(facts)})" if facts else self.message
+
+
+class StreamTruncatedError(SSEWireError):
+    """The stream ended before its end was told, or not in the way that was asked for."""
+
+
+class StreamInterruptedError(StreamTruncatedError):
+    """The transport broke in the middle of the stream; `__cause__` is the client's exception."""
+
+
+class EmptyStreamError(SSEWireError):
+    """The body ended without a single event."""
+
+
+class NotAnEventStreamError(SSEWireError):
+    """The body is no event stream: HTML, plain text, JSON without an `error`.
+
+    Attributes:
+        status: The HTTP status, or None where the source has none.
+        headers: The response's headers, or None where the source has none.
+        body: The start of the body, at most 65,536 bytes.
+    """
+
+    def __init__(
+        self, status: int | None = None, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> None:
+        super().__init__(status, headers, body)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def __str__(self) -> str:
+        status = "" if self.status is None else f" (status {self.status})"
+        return f"not an event stream{status}: {_shown(self.body)}"
+
+
+def _shown(raw: bytes) -> str:
+    text = raw[: 4 * SHOWN_CHARS].decode(errors="replace")
+    return repr(text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "…")
