@@ -46,7 +46,7 @@ class Row:
         self.stream = stream
 
 
-DIALECTS: Final[dict[str, Row]] = {
+DIALECTS: Final[dict[DialectName, Row]] = {
     "chat": Row(ChatParser, ChatStream),
 }
 

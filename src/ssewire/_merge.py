@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -38,7 +40,7 @@ class First:
     def add(self, value: Any) -> None:
         """Keep it, if it is the first."""
         if not self._held and value:
-            self._held = value
+            self._held = without_halves(value)
 
     def value(self) -> Any:
         """The first value."""
@@ -55,12 +57,18 @@ class Last:
 
     def add(self, value: Any) -> None:
         """Keep it instead of the one before."""
-        if value or value is False or isinstance(value, (int, float)):
-            self._held = value
+        if value is not self._held and (value or isinstance(value, (bool, int, float))):
+            self._held = without_halves(value)
 
     def value(self) -> Any:
         """The last value."""
         return self._held
+
+
+def whole_text(text: str) -> str:
+    """A text that nothing follows, its surrogate halves joined, and U+FFFD for those that are alone."""
+    joined, half = join_halves(text)
+    return joined + REPLACEMENT if half else joined
 
 
 class Text:
@@ -104,6 +112,30 @@ def join_halves(text: str) -> tuple[str, str]:
     return whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"), half
 
 
+def without_halves(value: Any) -> Any:
+    """A value that is no piece of a text, with U+FFFD for each surrogate half in it."""
+    if isinstance(value, str):
+        return value if value.isascii() else whole_text(value)
+    try:
+        # Only a surrogate half keeps a value from being encoded, and msgspec finds it faster than any walk.
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.convert(_walk(msgspec.to_builtins(value)), type(value))
+    return value
+
+
+def _walk(value: Any) -> Any:
+    match value:
+        case str():
+            return whole_text(value)
+        case list():
+            return [_walk(each) for each in value]
+        case dict():
+            return {_walk(key): _walk(each) for key, each in value.items()}
+        case _:
+            return value
+
+
 class Items:
     """Lists, one after the other."""
 
@@ -114,7 +146,7 @@ class Items:
 
     def add(self, value: Any) -> None:
         """Extend by a list, or by what should have been one."""
-        self._items += value if isinstance(value, list) else [value]
+        self._items += without_halves(value if isinstance(value, list) else [value])
 
     def value(self) -> list[Any]:
         """A list of its own."""
@@ -132,7 +164,7 @@ class Keyed:
 
     def add(self, value: Any) -> None:
         """Take each object of a list, or what should have been one."""
-        for item in value if isinstance(value, list) else [value]:
+        for item in without_halves(value if isinstance(value, list) else [value]):
             found = [item.get(key) for key in self._keys] if isinstance(item, dict) else [None]
             keyed = found[0] is not None
             self._items[repr(found) if keyed else len(self._items)] = item
@@ -152,6 +184,7 @@ class Merged:
 
     def add(self, value: Any) -> None:
         """Lay it over what is there."""
+        value = without_halves(value)
         if isinstance(value, dict) and isinstance(self._held, dict):
             self._held = self._held | {key: each for key, each in value.items() if each is not None}
         else:

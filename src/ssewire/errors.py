@@ -141,5 +141,5 @@ class NotAnEventStreamError(SSEWireError):
 
 
 def _shown(raw: bytes) -> str:
-    text = raw[: 4 * SHOWN_CHARS].decode(errors="replace")
-    return repr(text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "…")
+    shown = repr(raw[: 4 * SHOWN_CHARS].decode(errors="replace"))
+    return shown if len(shown) <= SHOWN_CHARS else shown[:SHOWN_CHARS] + "…"

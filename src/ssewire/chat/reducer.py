@@ -22,6 +22,7 @@ from ssewire._merge import (
     Merged,
     ReasoningDetails,
     Text,
+    without_halves,
 )
 from ssewire.chat.types import (
     NO_DELTA,
@@ -316,6 +317,7 @@ class _Called:
 
     def add(self, name: str | None, body: str | None) -> int:
         if name and name != self.name:
+            name = without_halves(name)
             # llama.cpp and Fireworks repeat the whole name with every delta; some servers cut it into pieces.
             if self.empty:
                 self.name += name

@@ -1,0 +1,97 @@
+"""Compare ssewire with what people use today, on recorded streams, in one process.
+
+    python benchmarks/compare.py [--rounds N]
+
+Every contestant reads the same bodies, live (an event a read) and in bulk (64 KiB a read), in turn within each
+round; the minimum over the rounds counts. What each makes of a body is checked before it is timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import contestants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parent.parent
+BULK_BYTES = 64 * 2**10
+
+
+def bodies() -> list[bytes]:
+    """The recorded OpenAI chat streams where they are, the demo recording otherwise."""
+    shared = Path(os.environ.get("SSEWIRE_SHARED", ROOT.parent / "shared"))
+    recorded = sorted((shared / "captures").glob("chat-openai-gpt*.sse"))
+    usable = [
+        path.read_bytes() for path in recorded if "audio" not in path.name and "filter" not in path.name
+    ]
+    return usable or [(ROOT / "src" / "ssewire" / "cli" / "demo.sse").read_bytes()]
+
+
+def live(body: bytes) -> list[bytes]:
+    """One read an event."""
+    return [event + b"\n\n" for event in body.split(b"\n\n") if event]
+
+
+def bulk(body: bytes) -> list[bytes]:
+    """Reads of 64 KiB."""
+    return [body[at : at + BULK_BYTES] for at in range(0, len(body), BULK_BYTES)]
+
+
+def payloads(body: bytes) -> list[bytes]:
+    """The data of each event, cut out."""
+    events = (event.removeprefix(b"data: ") for event in body.split(b"\n\n") if event.startswith(b"data: "))
+    return [event for event in events if event != b"[DONE]"]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("--rounds", type=int, default=15)
+    rounds = arguments.parse_args().rounds
+    streams = bodies()
+    count = sum(len(payloads(body)) for body in streams)
+    size = sum(len(payload) for body in streams for payload in payloads(body))
+    print(f"{len(streams)} streams, {count} events of {size // count} bytes on average, {rounds} rounds\n")
+
+    entrants: list[tuple[str, Callable[[Any], Any], list[list[bytes]]]] = []
+    for mode, cut in (("live", live), ("bulk", bulk)):
+        cutting = [cut(body) for body in streams]
+        for reader in (
+            contestants.whole,
+            contestants.httpx_sse_json,
+            contestants.httpx2_json,
+            contestants.openai_stream,
+            contestants.openai_accumulated,
+        ):
+            for body, reads in zip(streams, cutting, strict=True):
+                expected = contestants.deltas_of(map(contestants.json.loads, payloads(body)))
+                assert reader(reads) == expected, reader
+            entrants.append((f"{reader.__name__} {mode}", reader, cutting))
+        entrants.append((f"tokenizer_alone {mode}", contestants.tokenizer_alone, cutting))
+    cut_out = [payloads(body) for body in streams]
+    for loader in (contestants.struct_payloads, contestants.orjson_payloads, contestants.json_payloads):
+        entrants.append((loader.__name__, loader, cut_out))
+
+    best = dict.fromkeys((name for name, _, _ in entrants), float("inf"))
+    for _ in range(rounds):
+        for name, reader, inputs in entrants:
+            start = time.perf_counter()
+            for each in inputs:
+                reader(each)
+            best[name] = min(best[name], time.perf_counter() - start)
+
+    base = best["orjson_payloads"]
+    print(f"{'':28}{'µs an event':>12}{'× orjson':>10}{'× whole':>10}")
+    for name, seconds in best.items():
+        mode = "live" if name.endswith("live") else "bulk"
+        ratio = seconds / best[f"whole {mode}"]
+        print(f"{name:28}{seconds / count * 1e6:12.2f}{seconds / base:10.2f}{ratio:10.2f}")
+
+
+if __name__ == "__main__":
+    main()

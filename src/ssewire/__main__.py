@@ -1,0 +1,5 @@
+"""`python -m ssewire` is the `ssewire` command."""
+
+from ssewire.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,45 @@
+"""The `ssewire` command: arguments go in, answers come out on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from ssewire.cli import demo, replay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CLEAN, FINDINGS, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(
+        prog="ssewire",
+        description="Read recorded LLM streams: typed events, the finished message, and whether it is whole.",
+        epilog="Exit codes: 0 clean, 1 findings (truncated, failed, malformed, no stream), 2 wrong use.",
+    )
+    top.add_argument("--version", action="version", version=f"ssewire {version('ssewire')}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for command in (replay, demo):
+        command.add_to(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our answers has seen enough, as `head` does; Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLEAN
+    return code

@@ -1,0 +1,68 @@
+"""What the README shows is run as it stands there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PROGRAMS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+SHELL = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_quick_start_is_two_blocks_of_one_command_line_each() -> None:
+    quick_start = README.partition("## Quick start")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```", quick_start, re.MULTILINE | re.DOTALL)
+    assert blocks == SHELL
+    assert [block.count("\n") for block in blocks] == [1, 1]
+    assert "ssewire demo" in blocks[0]
+    assert "pytest" in blocks[1]
+
+
+def run(program: str, tmp_path: Path, **names: object) -> str:
+    path = tmp_path / "program.py"
+    path.write_text(program)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        runpy.run_path(str(path), init_globals=names, run_name="__main__")
+    return out.getvalue()
+
+
+def test_there_are_three_programs() -> None:
+    assert len(PROGRAMS) == 3
+
+
+def test_the_first_program_prints_the_answer(tmp_path: Path, chat_url: str) -> None:
+    out = run(PROGRAMS[0], tmp_path, url=chat_url, request={}, headers={})
+    assert out.endswith("\n(complete)\n")
+    assert len(out) > len("\n(complete)\n")
+
+
+def test_the_second_program_prints_the_answer_and_the_final_object(tmp_path: Path, chat_url: str) -> None:
+    assert asyncio is not None
+    out = run(PROGRAMS[1], tmp_path, url=chat_url, request={}, headers={})
+    assert "CompletionUsage(" in out
+
+
+def test_the_third_program_parses_a_recording(tmp_path: Path) -> None:
+    out = run(PROGRAMS[2], tmp_path, recording=ROOT / "src" / "ssewire" / "cli" / "demo.sse")
+    assert out.splitlines()[-1].startswith("complete CompletionUsage(")
+
+
+def test_every_verdict_is_explained() -> None:
+    from ssewire import Verdict
+
+    for verdict in Verdict:
+        assert f"| `{verdict.value}` |" in README
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md"])
+def test_the_files_every_repository_has_are_there(name: str) -> None:
+    assert (ROOT / name).read_text()
