@@ -2,13 +2,14 @@
 
     python benchmarks/compare.py [--rounds N]
 
-Every contestant reads the same bodies, live (an event a read) and in bulk (64 KiB a read), in turn within each
-round; the minimum over the rounds counts. What each makes of a body is checked before it is timed.
+Every contestant reads the same bodies, live (an event a read) and in bulk (64 KiB a read), in turn within
+each round; the minimum over the rounds counts. What each makes of a body is checked before it is timed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from pathlib import Path
@@ -61,21 +62,22 @@ def main() -> None:
     entrants: list[tuple[str, Callable[[Any], Any], list[list[bytes]]]] = []
     for mode, cut in (("live", live), ("bulk", bulk)):
         cutting = [cut(body) for body in streams]
-        for reader in (
+        readers: tuple[Callable[[Any], Any], ...] = (
             contestants.whole,
             contestants.httpx_sse_json,
             contestants.httpx2_json,
             contestants.openai_stream,
             contestants.openai_accumulated,
-        ):
+        )
+        for reader in readers:
             for body, reads in zip(streams, cutting, strict=True):
-                expected = contestants.deltas_of(map(contestants.json.loads, payloads(body)))
+                expected = contestants.deltas_of(map(json.loads, payloads(body)))
                 assert reader(reads) == expected, reader
             entrants.append((f"{reader.__name__} {mode}", reader, cutting))
         entrants.append((f"tokenizer_alone {mode}", contestants.tokenizer_alone, cutting))
     cut_out = [payloads(body) for body in streams]
-    for loader in (contestants.struct_payloads, contestants.orjson_payloads, contestants.json_payloads):
-        entrants.append((loader.__name__, loader, cut_out))
+    loaders = (contestants.struct_payloads, contestants.orjson_payloads, contestants.json_payloads)
+    entrants += [(loader.__name__, loader, cut_out) for loader in loaders]
 
     best = dict.fromkeys((name for name, _, _ in entrants), float("inf"))
     for _ in range(rounds):
@@ -86,7 +88,7 @@ def main() -> None:
             best[name] = min(best[name], time.perf_counter() - start)
 
     base = best["orjson_payloads"]
-    print(f"{'':28}{'µs an event':>12}{'× orjson':>10}{'× whole':>10}")
+    print(f"{'':28}{'µs an event':>12}{'x orjson':>10}{'x whole':>10}")
     for name, seconds in best.items():
         mode = "live" if name.endswith("live") else "bulk"
         ratio = seconds / best[f"whole {mode}"]

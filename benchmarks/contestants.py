@@ -46,6 +46,12 @@ class Body2(httpx2.SyncByteStream):
 
 HEADERS = {"content-type": "text/event-stream"}
 REQUEST = httpx.Request("POST", "http://localhost/")
+REQUEST2 = httpx2.Request("POST", "http://localhost/")
+
+
+def httpx2_response(reads: Reads) -> httpx2.Response:
+    """A response of httpx2, which the openai package reads too."""
+    return httpx2.Response(200, headers=HEADERS, stream=Body2(reads), request=REQUEST2)
 
 
 def whole(reads: Reads) -> str:
@@ -75,17 +81,14 @@ def httpx_sse_json(reads: Reads) -> str:
 
 def httpx2_json(reads: Reads) -> str:
     """httpx2's EventSource, then json.loads: untyped and unfolded."""
-    response = httpx2.Response(
-        200, headers=HEADERS, stream=Body2(reads), request=httpx2.Request("POST", "http://localhost/")
-    )
-    payloads = (json.loads(event.data) for event in httpx2.EventSource(response) if event.data != "[DONE]")
+    source = httpx2.EventSource(httpx2_response(reads))
+    payloads = (json.loads(event.data) for event in source if event.data != "[DONE]")
     return deltas_of(payloads)
 
 
 def openai_stream(reads: Reads) -> str:
     """The openai package's stream, without its accumulator."""
-    response = httpx.Response(200, headers=HEADERS, stream=Body(reads), request=REQUEST)
-    stream = openai.Stream(cast_to=OpenAIChunk, response=response, client=CLIENT)
+    stream = openai.Stream(cast_to=OpenAIChunk, response=httpx2_response(reads), client=CLIENT)
     text = ""
     for chunk in stream:
         for choice in chunk.choices[:1]:
@@ -95,8 +98,7 @@ def openai_stream(reads: Reads) -> str:
 
 def openai_accumulated(reads: Reads) -> str:
     """The openai package's stream with its accumulator."""
-    response = httpx.Response(200, headers=HEADERS, stream=Body(reads), request=REQUEST)
-    stream = openai.Stream(cast_to=OpenAIChunk, response=response, client=CLIENT)
+    stream = openai.Stream(cast_to=OpenAIChunk, response=httpx2_response(reads), client=CLIENT)
     state: ChatCompletionStreamState[Any] = ChatCompletionStreamState()
     for chunk in stream:
         state.handle_chunk(chunk)
