@@ -37,9 +37,7 @@ def interpret(body: bytes, *, flush: bool = False, errors: str = "replace") -> O
         errors: How malformed UTF-8 is decoded. The standard says "replace"; with "surrogateescape"
             the texts encode back to the bytes that were sent, and show what became of each.
     """
-    text = body.decode("utf-8", errors)
-    if text.startswith("\ufeff"):
-        text = text[1:]
+    text = body.decode("utf-8", errors).removeprefix("\ufeff")
 
     # Not `splitlines`: that knows eight line ends more than the standard does.
     lines = re.split("\r\n|\n|\r", text)

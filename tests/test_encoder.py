@@ -33,7 +33,7 @@ def test_a_fresh_tokenizer_gets_back_the_event(event: ServerSentEvent, retry: in
 
 @given(sendable_events(), retries)
 @settings(max_examples=150, deadline=None)
-def test_by_the_standard_the_bytes_are_that_one_event(event: ServerSentEvent, retry: int | None) -> None:
+def test_by_the_standard_it_is_one_event(event: ServerSentEvent, retry: int | None) -> None:
     outcome = interpret(encode_event(event, retry=retry), errors="surrogateescape")
     data = with_lf(event).data.decode("utf-8", "surrogateescape")
     assert outcome.events == [(data, event.event, event.id)]
@@ -139,7 +139,10 @@ def test_a_reconnection_time_of_zero_is_written() -> None:
     assert tokenizer.retry == 0
 
 
-@pytest.mark.parametrize("data", ["a", "", None, 5, bytearray(b"a"), memoryview(b"a"), [97]], ids=repr)
+NO_BYTES = ["a", "", None, 5, bytearray(b"a"), memoryview(b"a"), [97]]
+
+
+@pytest.mark.parametrize("data", NO_BYTES, ids=lambda data: type(data).__name__)
 def test_data_that_is_no_bytes_is_a_type_error(data: Any) -> None:
     with pytest.raises(TypeError):
         encode_event(ServerSentEvent(data))
@@ -163,7 +166,10 @@ def test_a_comment_is_one_comment_and_nothing_else(text: str) -> None:
     assert written.count(b"\n") == 2
 
 
-@pytest.mark.parametrize("text", ["a\n", "\r", "a\r\nb", "a\n\ndata: injected\n\n", "\ud83d"], ids=repr)
+NO_COMMENTS = ["a\n", "\r", "a\r\nb", "a\n\ndata: injected\n\n", "\ud83d"]
+
+
+@pytest.mark.parametrize("text", NO_COMMENTS, ids=repr)
 def test_a_comment_of_several_lines_or_no_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - a lone surrogate has a message of Python's own
         encode_comment(text)

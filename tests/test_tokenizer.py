@@ -1,6 +1,7 @@
-"""The tokenizer: every row at every cutting, agreement with the reference, the size limit, and what it costs."""
+"""The tokenizer: rows at every cutting, agreement with the reference, the size limit, the cost."""
 
 import array
+import bisect
 import gc
 import pickle
 import time
@@ -21,6 +22,8 @@ from wire_strategies import arrivals, bodies, cut, cuttings, every_cutting
 
 KIB = 2**10
 MIB = 2**20
+Arrival = tuple[bytes, list[bytes]]  # a body, and the reads in which it arrives
+
 REPORTED = 64 * KIB  # how much of a comment, of a name, of a value the callbacks get
 
 
@@ -75,7 +78,7 @@ def check_case(case: Case, reads: Iterable[bytes | bytearray | memoryview]) -> N
 
 
 def check_against_reference(body: bytes, reads: list[bytes], *, flush: bool = False) -> None:
-    """All that is told is what the reference says, and each event comes with the read that ends it."""
+    """All that is told is what the reference says, each event with the read that ends it."""
     told = run(reads, flush=flush)
     expected = interpret(body, flush=flush)
     assert [(event.text, event.event, event.id) for event in told.events] == expected.events
@@ -95,7 +98,7 @@ def to_bytes(text: str) -> bytes:
 
 
 def counts_due(body: bytes, reads: list[bytes]) -> list[int]:
-    """How many events must have been handed out after each read: as many as are complete by then."""
+    """Count the events that are complete, and so must have been handed out, after each read."""
     offsets = completion_offsets(body)
     counts = []
     taken = 0
@@ -133,8 +136,8 @@ def test_each_row_hands_out_its_events_as_soon_as_they_are_complete(case: Case) 
         assert run(reads).counts == counts_due(case.body, reads)
 
 
-# In what state a read can find the tokenizer: at rest, behind a CR, with an id and a type, within an
-# event, within a line of each kind, within a character.
+# In what state a read can find the tokenizer: at rest, behind a CR, with an id and a type, within
+# an event, within a line of each kind, within a character.
 BEFORE = [
     b"data:before\n\n",
     b"data:before\r\r",
@@ -178,7 +181,7 @@ def test_each_row_cut_in_two_between_plain_events(case: Case) -> None:
 
 @given(arrivals(), st.booleans())
 @settings(max_examples=400, deadline=None)
-def test_any_stream_means_what_the_reference_says(arrival: tuple[bytes, list[bytes]], flush: bool) -> None:
+def test_any_stream_means_what_the_reference_says(arrival: Arrival, flush: bool) -> None:
     body, reads = arrival
     check_against_reference(body, reads, flush=flush)
 
@@ -192,7 +195,7 @@ def test_any_stream_means_the_same_whole_and_byte_by_byte(body: bytes, flush: bo
 
 @given(st.lists(st.sampled_from(list(b"\r\n\r\n:d \xef\xbb\xbf\0"))).map(bytes), st.data())
 @settings(max_examples=200, deadline=None)
-def test_any_soup_of_line_ends_means_what_the_reference_says(soup: bytes, data: st.DataObject) -> None:
+def test_any_soup_of_line_ends_agrees_with_the_reference(soup: bytes, data: st.DataObject) -> None:
     body = soup.replace(b"d", b"data:x")
     check_against_reference(body, data.draw(cuttings(body)))
 
@@ -239,7 +242,7 @@ def test_a_held_back_byte_order_mark_delays_nothing_else() -> None:
         tokenizer = listen(told)
         assert tokenizer.feed(head) == []
         assert tokenizer.position == len(head)
-        # With the blank line there is nothing to wait for, in whatever state the head left the line.
+        # With the line end there is nothing to wait for, whatever the head has become.
         assert rows(tokenizer.feed(b"\ndata:a\n\n")) == [ev(b"a")]
         assert told.unknown_fields == ([] if head == BOM else [(head, b"")])
 
@@ -291,7 +294,7 @@ def test_callbacks_get_bytes() -> None:
 
 
 @pytest.mark.parametrize("length", [REPORTED - 1, REPORTED, REPORTED + 1, 2 * REPORTED + 7])
-@pytest.mark.parametrize("size", [1, 1000, REPORTED, MIB])
+@pytest.mark.parametrize("size", [7, 1000, REPORTED, MIB])
 def test_comments_and_unknown_fields_are_cut_at_64_kib(length: int, size: int) -> None:
     text = (b"0123456789abcdefg" * (length // 17 + 1))[:length]
     lines = [b":" + text, text + b":x", b"x:" + text, b"x: " + text, text]
@@ -367,7 +370,7 @@ def test_a_reconnection_time_may_be_long_whatever_its_zeros() -> None:
 
 @given(bodies(), st.data())
 @settings(max_examples=100, deadline=None)
-def test_after_each_read_the_state_is_that_of_the_bytes_so_far(body: bytes, data: st.DataObject) -> None:
+def test_after_each_read_the_state_is_that_of_its_bytes(body: bytes, data: st.DataObject) -> None:
     tokenizer = Tokenizer()
     taken = b""
     for read in data.draw(cuttings(body))[:40]:
@@ -547,8 +550,8 @@ def check_limit(body: bytes, reads: list[bytes], limit: int, *, flush: bool = Fa
     assert told.last_event_id == expected.last_event_id
     assert told.retry == expected.retry
 
-    # The read with that byte returned the events complete in it, and then the next call has raised; or
-    # there were none, and the read itself has.
+    # The read with that byte returned the events complete in it, and then the next call has raised;
+    # or there were none, and the read itself has.
     taken = 0
     for index, read in enumerate(reads):
         if taken <= position < taken + len(read):
@@ -601,9 +604,7 @@ def test_each_row_breaks_each_limit_where_the_reference_says(case: Case) -> None
 
 @given(arrivals(), st.integers(0, 60))
 @settings(max_examples=250, deadline=None)
-def test_any_stream_breaks_any_limit_where_the_reference_says(
-    arrival: tuple[bytes, list[bytes]], limit: int
-) -> None:
+def test_any_stream_breaks_any_limit_where_it_must(arrival: Arrival, limit: int) -> None:
     body, reads = arrival
     check_limit(body, reads, limit)
 
@@ -611,12 +612,11 @@ def test_any_stream_breaks_any_limit_where_the_reference_says(
 @given(bodies(), st.data())
 @settings(max_examples=100, deadline=None)
 def test_a_limit_is_exact_to_the_byte(body: bytes, data: st.DataObject) -> None:
+    def keeps(limit: int) -> bool:
+        return first_overflow(body, limit) is None
+
     # The smallest limit that the body keeps, and the one below it.
-    fits = 0
-    while first_overflow(body, fits) is not None:
-        fits += max(1, fits // 2)
-    while fits and first_overflow(body, fits - 1) is None:
-        fits -= 1
+    fits = bisect.bisect_left(range(len(body)), True, key=keeps)
     reads = data.draw(cuttings(body))
     check_limit(body, reads, fits)
     if fits:
@@ -625,12 +625,13 @@ def test_a_limit_is_exact_to_the_byte(body: bytes, data: st.DataObject) -> None:
 
 def test_events_before_an_oversized_one_come_first_and_the_error_with_the_next_call() -> None:
     body = b"data:a\n\ndata:b\n\ndata:oversized\n\ndata:c\n\n"
-    for next_call in (
+    next_calls: list[Callable[[Tokenizer], object]] = [
         lambda tokenizer: tokenizer.feed(b""),
         lambda tokenizer: tokenizer.feed(b"data:d\n\n"),
         lambda tokenizer: tokenizer.close(),
         lambda tokenizer: tokenizer.close(flush=True),
-    ):
+    ]
+    for next_call in next_calls:
         tokenizer = Tokenizer(max_event_size=3)
         assert rows(tokenizer.feed(body)) == [ev(b"a"), ev(b"b")]
         with pytest.raises(EventTooLargeError) as caught:
@@ -718,37 +719,42 @@ def peak_below(limit: int) -> Iterator[None]:
     assert peak - before < limit
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Time some work by the processor's clock, which other processes do not disturb as much."""
-    best = float("inf")
-    for _ in range(2):
-        gc.collect()
-        start = time.process_time()
-        work()
-        best = min(best, time.process_time() - start)
-    return best
+def seconds(work: Callable[[int], object], size: int) -> float:
+    """Time some work by the processor's clock, which other processes disturb less."""
+    gc.collect()
+    start = time.process_time()
+    work(size)
+    return time.process_time() - start
 
 
 def check_linear(work: Callable[[int], object], size: int, *, times: int = 8) -> None:
-    """Doing `times` as much costs about that much more; three times that is noise, a square is eight."""
-    assert seconds(lambda: work(size * times)) < 3 * times * seconds(lambda: work(size)) + 0.002
+    """Hold the cost of `times` as much work to that multiple, with a factor of three for noise."""
+    short = min(seconds(work, size) for _ in range(2))
+    # A slow moment of the machine may be over when the work is tried again; a square will not.
+    assert any(seconds(work, size * times) < 3 * times * short + 0.002 for _ in range(3))
 
 
-def test_a_line_of_8_mib_in_reads_of_one_byte_takes_less_than_three_times_its_memory() -> None:
-    byte = b"x"
+# Tracing allocations makes a call several times slower, so reads of one byte build a smaller line.
+@pytest.mark.parametrize(
+    ("length", "size"),
+    [(256 * KIB, 1), (8 * MIB, 64), (8 * MIB, 1460), (8 * MIB, 64 * KIB)],
+)
+def test_an_unfinished_line_takes_less_than_three_times_its_memory(length: int, size: int) -> None:
+    read = b"x" * size
     tokenizer = Tokenizer()
-    feed = tokenizer.feed
-    with peak_below(3 * 8 * MIB):
-        feed(b"data:")
-        for _ in range(8 * MIB):
-            feed(byte)
-        feed(b"\n")
-        events = feed(b"\n")
-    assert len(events[0].data) == 8 * MIB
-    assert tokenizer.position == 8 * MIB + 7
+    with peak_below(3 * length):
+        assert tokenizer.feed(b"data:") == []
+        for _ in range(length // size):
+            tokenizer.feed(read)
+        tokenizer.feed(b"\n")
+        events = tokenizer.feed(b"\n")
+    assert len(events[0].data) == length // size * size
 
 
-@pytest.mark.parametrize("head", [b"data:", b"event:", b"id:", b"retry:", b":", b"x:", b"", b"data"])
+LINE_HEADS = [b"data:", b"event:", b"id:", b"retry:", b":", b"x:", b"", b"data"]
+
+
+@pytest.mark.parametrize("head", LINE_HEADS, ids=repr)
 def test_a_long_line_costs_the_same_per_byte_as_a_short_one(head: bytes) -> None:
     def work(length: int) -> None:
         told = Told()
@@ -758,7 +764,19 @@ def test_a_long_line_costs_the_same_per_byte_as_a_short_one(head: bytes) -> None
             feed(b"1")
         feed(b"\n\n")
 
-    check_linear(work, 20_000)
+    check_linear(work, 10_000)
+
+
+def test_a_line_of_8_mib_costs_the_same_per_byte_as_one_of_1_mib() -> None:
+    def work(length: int) -> None:
+        tokenizer = Tokenizer()
+        tokenizer.feed(b"data:")
+        read = b"x" * 64
+        for _ in range(length // 64):
+            tokenizer.feed(read)
+        assert len(tokenizer.feed(b"\n\n")[0].data) == length
+
+    check_linear(work, MIB)
 
 
 @pytest.mark.parametrize("size", [1, 1460, 64 * KIB])
@@ -782,7 +800,7 @@ def test_an_event_of_80_000_data_lines_costs_the_same_per_line_as_a_short_one(si
     ids=repr,
 )
 def test_a_read_of_many_blocks_costs_the_same_per_block_as_one_of_few(block: bytes) -> None:
-    check_linear(lambda count: Tokenizer().feed(block * count), 5_000)
+    check_linear(lambda count: Tokenizer().feed(block * count), 4_000)
 
 
 @pytest.mark.parametrize("end", [b"\r", b"\n"], ids=["CR", "LF"])

@@ -244,11 +244,11 @@ class Tokenizer:
                 lf = _find(data, b"\n", at)
                 continue
             # A CR ends the line at once; nobody waits to see whether a LF follows.
-            if lf == at:
+            if at == size:
+                self._after_cr = True
+            elif lf == at:
                 at += 1
                 lf = _find(data, b"\n", at)
-            elif at == size:
-                self._after_cr = True
             cr = _find(data, b"\r", at)
 
     def _take(self, part: bytes, start: int) -> None:
