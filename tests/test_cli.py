@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, BinaryIO
 import pytest
 
 from ssewire import ChatCompletion, Tokenizer
-from ssewire.cli import FINDINGS, INTERRUPTED, WRONG_USE, main
+from ssewire.cli import main
 from ssewire.cli.demo import brief
 from ssewire.cli.inputs import with_dialect
+from ssewire.cli.output import FINDINGS, INTERRUPTED, WRONG_USE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -278,7 +279,7 @@ def test_ctrl_c_ends_quietly(
     def interrupt(_name: str) -> Iterator[bytes]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ssewire.cli.replay.reads_of", interrupt)
+    monkeypatch.setattr("ssewire.cli.inputs.reads_of", interrupt)
     assert main(["replay", str(body)]) == INTERRUPTED
     assert capsys.readouterr().err == ""
 

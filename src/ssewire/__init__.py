@@ -1,12 +1,24 @@
 """Read LLM streams exactly: SSE bytes to typed events, a finished message, and an honest verdict."""
 
-from ssewire import chat
-from ssewire._dialects import AsyncChatStream, ChatParser, ChatStream, detect_dialect
+from ssewire import chat, completions, responses
+from ssewire._dialects import (
+    AsyncChatStream,
+    AsyncCompletionsStream,
+    AsyncResponsesStream,
+    ChatParser,
+    ChatStream,
+    CompletionsParser,
+    CompletionsStream,
+    ResponsesParser,
+    ResponsesStream,
+    detect_dialect,
+)
 from ssewire._json import extra_fields
 from ssewire._timing import Timing
 from ssewire._wire.encoder import encode_comment, encode_event
 from ssewire._wire.tokenizer import ServerSentEvent, Tokenizer
 from ssewire.chat import ChatCompletion, ChatCompletionChunk, ChatDecoder, ChatReducer
+from ssewire.completions import Completion, CompletionChunk, CompletionsDecoder, CompletionsReducer
 from ssewire.errors import (
     EmptyStreamError,
     EventDecodeError,
@@ -18,22 +30,36 @@ from ssewire.errors import (
     StreamTruncatedError,
 )
 from ssewire.events import DONE, Diagnostic, UnknownEvent, Verdict
+from ssewire.responses import Response, ResponsesDecoder, ResponsesReducer
 
 __all__ = [
     "DONE",
     "AsyncChatStream",
+    "AsyncCompletionsStream",
+    "AsyncResponsesStream",
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatDecoder",
     "ChatParser",
     "ChatReducer",
     "ChatStream",
+    "Completion",
+    "CompletionChunk",
+    "CompletionsDecoder",
+    "CompletionsParser",
+    "CompletionsReducer",
+    "CompletionsStream",
     "Diagnostic",
     "EmptyStreamError",
     "EventDecodeError",
     "EventTooLargeError",
     "NotAnEventStreamError",
     "ProviderError",
+    "Response",
+    "ResponsesDecoder",
+    "ResponsesParser",
+    "ResponsesReducer",
+    "ResponsesStream",
     "SSEWireError",
     "ServerSentEvent",
     "StreamInterruptedError",
@@ -43,8 +69,10 @@ __all__ = [
     "UnknownEvent",
     "Verdict",
     "chat",
+    "completions",
     "detect_dialect",
     "encode_comment",
     "encode_event",
     "extra_fields",
+    "responses",
 ]

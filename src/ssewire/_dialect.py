@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from ssewire._json import STRICT_ERRORS, PayloadDecoder, loads
-from ssewire.errors import ProviderError
+from ssewire.errors import EventDecodeError, ProviderError
 from ssewire.events import DONE, DiagnosticLog, EndMark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from ssewire._wire.tokenizer import ServerSentEvent
 
@@ -60,6 +60,11 @@ def never(_event: Any) -> bool:
     return False
 
 
+def nothing(_final: Any) -> Iterable[str]:
+    """For a dialect whose final objects hold nothing beside the first answer's text."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Dialect(Generic[E, S]):
     """One API's way of streaming."""
@@ -77,6 +82,8 @@ class Dialect(Generic[E, S]):
     """Whether a payload is of this dialect."""
     ends_with_done: bool
     """`[DONE]` is the end mark."""
+    beside_text: Callable[[S], Iterable[str]] = nothing
+    """What a final object holds that is not the first answer's text, a line each, for people."""
     ends: Callable[[E], bool] = never
     """Whether an event is the end mark."""
     awaits_explanation: Callable[[E], bool] = never
@@ -135,6 +142,42 @@ class Decoder(Generic[E]):
                 case b"" | b"null":
                     return None, ()
             return self._payload.lenient(data, name, refusal)
+
+
+class ChunkDecoder(Decoder[E]):
+    """Decodes chunks: events that have no type of their own, and hold an `error` where there is one.
+
+    Args:
+        type: The Struct to decode into; None for the dialect's own.
+    """
+
+    chunk_type: ClassVar[Any]
+    """The dialect's own event type."""
+
+    def __init__(self, type: type[E] | None = None) -> None:
+        super().__init__(self.chunk_type if type is None else type)
+
+    def read(self, data: bytes, name: str) -> tuple[E | EndMark | None, Sequence[str]]:
+        """Decode; an error event may also hold a text instead of an object."""
+        try:
+            return super().read(data, name)
+        except EventDecodeError:
+            chunk_type: Any = self._payload.type
+            if name == "error" and issubclass(chunk_type, self.chunk_type):
+                return chunk_type(error=payload_or_text(data)), ()
+            raise
+
+
+def error_of_chunk(chunk: Any, name: str, raw: bytes) -> Any:
+    """The error in a chunk: in it, on a choice, or the payload itself."""
+    if chunk.error:
+        return chunk.error
+    for choice in chunk.choices:
+        if choice.error:
+            return choice.error
+    if name == "error" or chunk.type == "error":
+        return payload_or_text(raw)
+    return None
 
 
 def payload_or_text(raw: bytes) -> Any:

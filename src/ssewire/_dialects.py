@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ssewire._json import loads
 from ssewire._parser import Parser
-from ssewire._stream import AsyncStream, Stream
-from ssewire._wire.tokenizer import Tokenizer
+from ssewire._stream import AsyncStream, Stream, _Stream
+from ssewire._wire.tokenizer import DEFAULT_MAX_EVENT_BYTES, Tokenizer
 from ssewire.chat.dialect import CHAT
 from ssewire.chat.types import ChatCompletion, ChatCompletionChunk
+from ssewire.completions.dialect import COMPLETIONS
+from ssewire.completions.types import Completion, CompletionChunk
+from ssewire.responses.dialect import RESPONSES, AnyEvent, ResponsesDecoder
+from ssewire.responses.reducer import ResponsesReducer, ResponsesState
+from ssewire.responses.response import Response
 
 if TYPE_CHECKING:
-    from ssewire._dialect import Dialect
+    from collections.abc import Callable, Mapping
 
-DialectName = Literal["chat"]
+    from ssewire._dialect import Dialect
+    from ssewire._parser import Malformed
+    from ssewire.responses.compare import Difference
+
+DialectName = Literal["chat", "completions", "responses"]
 
 
 class ChatParser(Parser[ChatCompletionChunk, ChatCompletion]):
@@ -37,6 +47,124 @@ class AsyncChatStream(AsyncStream[ChatCompletionChunk, ChatCompletion]):
     other_class = "ChatStream"
 
 
+class CompletionsParser(Parser[CompletionChunk, Completion]):
+    """A parser of legacy Completions streams."""
+
+    dialect = COMPLETIONS
+
+
+class CompletionsStream(Stream[CompletionChunk, Completion]):
+    """A legacy Completions stream over a source that is read without `await`."""
+
+    parser_class = CompletionsParser
+    other_class = "AsyncCompletionsStream"
+
+
+class AsyncCompletionsStream(AsyncStream[CompletionChunk, Completion]):
+    """A legacy Completions stream over a source that is read with `await`."""
+
+    parser_class = CompletionsParser
+    other_class = "CompletionsStream"
+
+
+class ResponsesParser(Parser[AnyEvent, Response]):
+    """A parser of Responses streams.
+
+    Args:
+        max_event_size: As for every parser.
+        malformed: As for every parser.
+        strict: As for every parser.
+        aliases: Other names of event types, such as `responses.ALIASES`.
+        state: What an earlier parser of the same response knew (`state()`), to go on from: events that it
+            has seen are dropped, and gaps are noted in `diagnostics`.
+    """
+
+    dialect = RESPONSES
+
+    def __init__(
+        self,
+        *,
+        max_event_size: int | None = DEFAULT_MAX_EVENT_BYTES,
+        malformed: Malformed = "raise",
+        strict: bool = False,
+        aliases: Mapping[str, str] | None = None,
+        state: ResponsesState | None = None,
+    ) -> None:
+        super().__init__(max_event_size=max_event_size, malformed=malformed, strict=strict)
+        if aliases is not None:
+            self._decode = ResponsesDecoder(aliases).read
+        self._reducer = self._responses = ResponsesReducer(self._log, state=state)
+
+    def assembled(self) -> Response:
+        """The response folded from everything but the terminal event."""
+        return self._responses.assembled()
+
+    def compare(self) -> list[Difference]:
+        """Where what was streamed and the server's own final object differ; nowhere before the end."""
+        return self._responses.compare()
+
+    def state(self) -> ResponsesState:
+        """What has arrived, to be saved, and to go on from with another parser."""
+        return self._responses.state()
+
+
+class _ResponsesStream(_Stream[AnyEvent, Response]):
+    """What the two Responses streams have beside what every stream has.
+
+    Args:
+        source: As for every stream.
+        max_event_size: As for every stream.
+        malformed: As for every stream.
+        strict: As for every stream.
+        aliases: Other names of event types, such as `responses.ALIASES`.
+        state: What an earlier stream of the same response knew (`state()`), to go on from.
+        clock: As for every stream.
+    """
+
+    _parser: ResponsesParser
+    parser_class = ResponsesParser
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        max_event_size: int | None = DEFAULT_MAX_EVENT_BYTES,
+        malformed: Malformed = "raise",
+        strict: bool = False,
+        aliases: Mapping[str, str] | None = None,
+        state: ResponsesState | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        parser = ResponsesParser(
+            max_event_size=max_event_size, malformed=malformed, strict=strict, aliases=aliases, state=state
+        )
+        self._begin(source, parser, clock)
+
+    def assembled(self) -> Response:
+        """The response folded from everything but the terminal event."""
+        return self._parser.assembled()
+
+    def compare(self) -> list[Difference]:
+        """Where what was streamed and the server's own final object differ; nowhere before the end."""
+        return self._parser.compare()
+
+    def state(self) -> ResponsesState:
+        """What has arrived, to be saved, and to go on from with another stream."""
+        return self._parser.state()
+
+
+class ResponsesStream(_ResponsesStream, Stream[AnyEvent, Response]):
+    """A Responses stream over a source that is read without `await`."""
+
+    other_class = "AsyncResponsesStream"
+
+
+class AsyncResponsesStream(_ResponsesStream, AsyncStream[AnyEvent, Response]):
+    """A Responses stream over a source that is read with `await`."""
+
+    other_class = "ResponsesStream"
+
+
 class Row:
     """One dialect and its classes."""
 
@@ -48,6 +176,8 @@ class Row:
 
 DIALECTS: Final[dict[DialectName, Row]] = {
     "chat": Row(ChatParser, ChatStream),
+    "completions": Row(CompletionsParser, CompletionsStream),
+    "responses": Row(ResponsesParser, ResponsesStream),
 }
 
 

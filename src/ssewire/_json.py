@@ -254,9 +254,12 @@ class _Builders:
                     reading.item = self.of(member.item_type)
                 case inspect.DictType():
                     reading.value = self.of(member.value_type)
+                case inspect.RawType():
+                    return _raw
                 case inspect.StructType():
                     reading.structs[member.tag] = self._struct(member)
                     reading.tag_field = member.tag_field
+                    reading.unknown = getattr(member.cls, "unknown_member", None)
                 case _:
                     raise _Unsupported
         return reading.build
@@ -306,6 +309,7 @@ class _Reading:
         self.value: Build | None = None  # of an object without a type
         self.structs: dict[Any, Build] = {}  # by tag
         self.tag_field: str | None = None
+        self.unknown: Callable[[dict[str, Any]], Any] | None = None  # for another tag, where there is one
 
     def build(self, value: Any, path: str, repairs: list[str]) -> Any:
         match value:
@@ -350,9 +354,19 @@ class _Reading:
     def _struct(self, value: dict[str, Any], path: str, repairs: list[str]) -> Any:
         tag = None if self.tag_field is None else value.get(self.tag_field)
         build = self.structs.get(tag)
-        if build is None:
+        if build is None and tag is None and len(self.structs) == 1:
+            (build,) = self.structs.values()
+        if build is not None:
+            return build(value, path, repairs)
+        if self.unknown is None:
             raise ValueError(f"unknown {self.tag_field} at {path}")
-        return build(value, path, repairs)
+        repairs.append(f"unknown {self.tag_field} {tag!r} at {path}")
+        return self.unknown(_any(value, path, repairs))
+
+
+def _raw(value: Any, path: str, repairs: list[str]) -> msgspec.Raw:
+    """JSON that is decoded later, written anew; halves of surrogate pairs and NaN stay what they are."""
+    return msgspec.Raw(json.dumps(_any(value, path, repairs)).encode())
 
 
 def _finite(number: Number, path: str, repairs: list[str]) -> float:

@@ -14,6 +14,9 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    Table = Mapping[str, Callable[[], "Merge"]]
+    """How each field of an object merges."""
+
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _HIGH: Final = re.compile("[\ud800-\udbff]")
 REPLACEMENT: Final = "\ufffd"
@@ -96,6 +99,19 @@ class Text:
             self._joined += text
             self._pieces.clear()
         return self._joined + REPLACEMENT if self._half else self._joined
+
+    def dump(self) -> tuple[str, int | None]:
+        """The text, and the first half that ends it, as its code point: no JSON text can hold it."""
+        self.value()
+        return self._joined, ord(self._half) if self._half else None
+
+    @classmethod
+    def load(cls, text: str, half: int | None) -> Text:
+        """What `dump` gave, as a text that grows on."""
+        loaded = cls()
+        loaded._joined = text
+        loaded._half = "" if half is None else chr(half)
+        return loaded
 
 
 def join_halves(text: str) -> tuple[str, str]:
@@ -241,7 +257,7 @@ class Fields:
 
     __slots__ = ("_merges", "_table")
 
-    def __init__(self, table: Mapping[str, Callable[[], Merge]]) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
         self._merges: dict[str, Merge] = {}
 

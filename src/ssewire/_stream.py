@@ -44,6 +44,8 @@ class _Stream(Generic[E, S]):
     parser_class: ClassVar[type[Parser[Any, Any]]]
     other_class: ClassVar[str]  # the name of the class for the other kind of source
 
+    _source: Any = None  # for `__del__`, should `__init__` raise
+
     def __init__(
         self,
         source: Any,
@@ -54,11 +56,15 @@ class _Stream(Generic[E, S]):
         strict: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source: Any = None  # for `__del__`, should the next lines raise
-        self._parser: Parser[E, S] = self.parser_class(
+        parser = self.parser_class(
             type=type, max_event_size=max_event_size, malformed=malformed, strict=strict
         )
+        self._begin(source, parser, clock)
+
+    def _begin(self, source: Any, parser: Parser[E, S], clock: Callable[[], float]) -> None:
+        """Set the state: all of it is here."""
         self._source = self._open(source)
+        self._parser = parser
         self._parser.status = self._source.status
         self._parser.headers = self._source.headers
         self._clock = clock

@@ -11,8 +11,6 @@ from ssewire.chat.types import (
     Choice,
     ChoiceLogprobs,
     ChunkChoice,
-    CompletionTokensDetails,
-    CompletionUsage,
     ContentPart,
     Custom,
     CustomDelta,
@@ -21,12 +19,12 @@ from ssewire.chat.types import (
     FunctionDelta,
     Message,
     ModerationOutcome,
-    PromptTokensDetails,
     TokenLogprob,
     ToolCall,
     ToolCallDelta,
     TopLogprob,
 )
+from ssewire.usage import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
 
 __all__ = [
     "Audio",

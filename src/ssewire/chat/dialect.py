@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from ssewire._dialect import Decoder, Dialect, payload_or_text
+from ssewire._choices import index_of
+from ssewire._dialect import ChunkDecoder, Dialect, error_of_chunk
 from ssewire.chat.reducer import ChatReducer
-from ssewire.chat.types import ChatCompletion, ChatCompletionChunk
-from ssewire.errors import EventDecodeError
+from ssewire.chat.types import ChatCompletion, ChatCompletionChunk, Custom, Function
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ssewire.events import EndMark
+    from collections.abc import Iterator
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class ChatDecoder(Decoder[T]):
+class ChatDecoder(ChunkDecoder[T]):
     """Decodes server-sent events into chat chunks. Shared and thread-safe.
 
     Args:
@@ -27,36 +25,14 @@ class ChatDecoder(Decoder[T]):
             that names just the fields you want, which is faster.
     """
 
-    def __init__(self, type: type[T] | None = None) -> None:
-        super().__init__(cast("Any", ChatCompletionChunk) if type is None else type)
-
-    def read(self, data: bytes, name: str) -> tuple[T | EndMark | None, Sequence[str]]:
-        """Decode; an error event may also hold a text instead of an object."""
-        try:
-            return super().read(data, name)
-        except EventDecodeError:
-            if name == "error" and issubclass(self._payload.type, ChatCompletionChunk):
-                return self._payload.type(error=payload_or_text(data)), ()
-            raise
-
-
-def error_of(chunk: ChatCompletionChunk, name: str, raw: bytes) -> Any:
-    """The error in a chunk: in it, on a choice, or the payload itself."""
-    if chunk.error:
-        return chunk.error
-    for choice in chunk.choices:
-        if choice.error:
-            return choice.error
-    if name == "error" or chunk.type == "error":
-        return payload_or_text(raw)
-    return None
+    chunk_type = ChatCompletionChunk
 
 
 def text_of(chunk: ChatCompletionChunk, index: int) -> str:
     """The text that a chunk adds to the content of one choice."""
     texts: list[str] = []
     for position, choice in enumerate(chunk.choices):
-        if (position if choice.index is None else choice.index) != index:
+        if index_of(choice, position) != index:
             continue
         content = choice.delta.content
         if isinstance(content, str):
@@ -64,6 +40,22 @@ def text_of(chunk: ChatCompletionChunk, index: int) -> str:
         elif content is not None:
             texts += [part.text for part in content if part.text is not None]
     return "".join(texts)
+
+
+def beside_text(completion: ChatCompletion) -> Iterator[str]:
+    """What a completion holds that is not the first answer's text, a line each."""
+    for choice in completion.choices:
+        message = choice.message
+        if choice.index and message.content is not None:
+            yield f"[choice {choice.index}] {message.content}"
+        if message.refusal:
+            yield f"[refusal] {message.refusal}"
+        for call in message.tool_calls or ():
+            called = call.custom or call.function or Function()
+            body = called.input if isinstance(called, Custom) else called.arguments
+            yield f"[{call.type} call {call.id}] {called.name} {body}"
+        if message.function_call is not None:
+            yield f"[function call] {message.function_call.name} {message.function_call.arguments}"
 
 
 def claims(payload: dict[str, Any]) -> bool:
@@ -83,7 +75,8 @@ CHAT: Final[Dialect[ChatCompletionChunk, ChatCompletion]] = Dialect(
     decoder=ChatDecoder,
     reducer=ChatReducer,
     ends_with_done=True,
-    error_of=error_of,
+    error_of=error_of_chunk,
     text_of=text_of,
+    beside_text=beside_text,
     claims=claims,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ssewire._choices import ChoicesReducer, FoldedChoice, LastUsage
 from ssewire._json import JsonProgress
 from ssewire._merge import (
     Fields,
@@ -18,7 +19,6 @@ from ssewire._merge import (
     Items,
     Keyed,
     Last,
-    Merge,
     Merged,
     ReasoningDetails,
     Text,
@@ -32,7 +32,6 @@ from ssewire.chat.types import (
     Choice,
     ChoiceLogprobs,
     ChunkChoice,
-    CompletionUsage,
     ContentPart,
     Custom,
     CustomDelta,
@@ -43,12 +42,11 @@ from ssewire.chat.types import (
     ToolCall,
     ToolCallDelta,
 )
-from ssewire.events import Diagnostic, DiagnosticLog
+from ssewire.usage import CompletionUsage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Table = dict[str, Callable[[], Merge]]
+    from ssewire._merge import Table
+    from ssewire.events import DiagnosticLog
 
 CHUNK: Final[Table] = {
     "id": First,  # Azure sends an empty one first
@@ -56,7 +54,7 @@ CHUNK: Final[Table] = {
     "model": First,
     "service_tier": Last,
     "system_fingerprint": Last,
-    "usage": Last,  # never a sum: some servers repeat it, some send running totals
+    "usage": LastUsage,
     "moderation": Last,
     "x_groq": Merged,
     "prompt_filter_results": partial(Keyed, "prompt_index"),
@@ -113,10 +111,8 @@ LOGPROBS: Final[Table] = {
 AUDIO: Final[Table] = {"id": First, "data": Text, "transcript": Text, "expires_at": Last}
 TOOL_CALL: Final[Table] = {"id": First, "type": First, "extra_content": Merged}
 
-NO_USAGE: Final = CompletionUsage()
 
-
-class ChatReducer:
+class ChatReducer(ChoicesReducer[ChatCompletionChunk, ChatCompletion]):
     """Folds the chunks of one stream into a `ChatCompletion`.
 
     Chunks are never changed, nor is a snapshot that was handed out. Applying a chunk costs in proportion to
@@ -128,49 +124,19 @@ class ChatReducer:
     """
 
     def __init__(self, log: DiagnosticLog | None = None) -> None:
-        self.tokens = 0
-        """How many deltas have brought text, reasoning, a refusal or arguments."""
-        self._own_log = log is None
-        self._log = log or DiagnosticLog()
-        self._fields = Fields(CHUNK)
-        self._choices: dict[int, _Choice] = {}
-        self._snapshot: ChatCompletion | None = None  # unless something came since
+        super().__init__(CHUNK, _Choice, ChatCompletion, log)
 
     def apply(self, event: ChatCompletionChunk) -> None:
         """Fold one chunk."""
-        if self._own_log:
-            self._log.ordinal += 1
-        self._snapshot = None
-        for position, piece in enumerate(event.choices):
-            self._apply_choice(piece, position)
-        if event.usage == NO_USAGE:
-            event = msgspec.structs.replace(event, usage=None)
-        self._fields.add(event)
-
-    def _apply_choice(self, piece: ChunkChoice, position: int) -> None:
-        index = position if piece.index is None else piece.index
-        choice = self._choices.get(index)
-        if choice is None:
-            choice = self._choices[index] = _Choice(self._log)
-        self.tokens += choice.apply(piece)
-        if piece.usage is not None:
-            self._fields.add_field("usage", piece.usage)
-
-    def snapshot(self) -> ChatCompletion:
-        """The completion so far. A choice that nothing is known of but a filter's report is left out."""
-        if self._snapshot is None:
-            choices = [
-                choice.snapshot(index) for index, choice in sorted(self._choices.items()) if choice.begun
-            ]
-            self._snapshot = ChatCompletion(
-                **(self._fields.values() | {"choices": choices, "usage": self.usage})
-            )
-        return self._snapshot
+        for piece in event.choices:
+            if piece.usage is not None:
+                self._fields.add_field("usage", piece.usage)
+        super().apply(event)
 
     @property
     def usage(self) -> CompletionUsage | None:
         """The usage as last sent."""
-        usage: CompletionUsage | None = self._fields.get("usage")
+        usage = super().usage
         if usage is not None:
             return usage
         groq = self._fields.get("x_groq")
@@ -179,64 +145,31 @@ class ChatReducer:
         except (TypeError, KeyError, msgspec.ValidationError):
             return None
 
-    @property
-    def model(self) -> str | None:
-        """The model's name as first sent."""
-        model: str | None = self._fields.get("model")
-        return model
 
-    @property
-    def created(self) -> int | None:
-        """When the completion was created, in seconds since 1970, as first sent."""
-        created: int | None = self._fields.get("created")
-        return created
-
-    @property
-    def finished(self) -> bool:
-        """There is a choice, and every choice has a finish reason."""
-        begun = [choice for choice in self._choices.values() if choice.begun]
-        return bool(begun) and all(choice.finished for choice in begun)
-
-    @property
-    def diagnostics(self) -> list[Diagnostic]:
-        """What was unusual."""
-        return self._log.entries()
-
-
-class _Choice:
+class _Choice(FoldedChoice):
     """What is known of one choice."""
 
     def __init__(self, log: DiagnosticLog) -> None:
-        self.begun = False  # a delta or a finish reason came
-        self._fields = Fields(CHOICE)
+        super().__init__(CHOICE, LOGPROBS, log)
         self._message = Fields(MESSAGE)
         self._texts = Fields(TEXTS)
-        self._logprobs: Fields | None = None
         self._audio: Fields | None = None
         self._function_call: _Called | None = None
         self._tool_calls = _ToolCalls(log)
-        self._log = log
 
     def apply(self, piece: ChunkChoice) -> int:
-        """Fold a chunk's piece of this choice; returns how many of its deltas brought something to read."""
         tokens = 0
         delta = _delta_of(piece)
         if delta is not NO_DELTA:
             self.begun = True
             tokens = self._apply_delta(delta)
-        if piece.finish_reason:
-            self.begun = True
-        if piece.logprobs is not None:
-            if self._logprobs is None:
-                self._logprobs = Fields(LOGPROBS)
-            self._logprobs.add(piece.logprobs)
         if isinstance(piece.content_filter_offsets, dict):
             # Azure's asynchronous filter reports on a range of the text; the ranges do not merge.
             report = piece.content_filter_offsets | {"content_filter_results": piece.content_filter_results}
             piece = msgspec.structs.replace(
                 piece, content_filter_offsets=[report], content_filter_results=None
             )
-        self._fields.add(piece)
+        self.add_fields(piece)
         return tokens
 
     def _apply_delta(self, delta: Delta) -> int:
@@ -261,10 +194,6 @@ class _Choice:
             self._audio.add(delta.audio)
         return tokens
 
-    @property
-    def finished(self) -> bool:
-        return self._fields.get("finish_reason") is not None
-
     def snapshot(self, index: int) -> Choice:
         message = self._message.values() | self._texts.values()
         if self._tool_calls.slots:
@@ -273,10 +202,7 @@ class _Choice:
             message["function_call"] = Function(self._function_call.name, self._function_call.body.value())
         if self._audio is not None:
             message["audio"] = Audio(**self._audio.values())
-        logprobs = None if self._logprobs is None else ChoiceLogprobs(**self._logprobs.values())
-        return Choice(
-            **(self._fields.values() | {"index": index, "message": Message(**message), "logprobs": logprobs})
-        )
+        return Choice(**self.values(index, ChoiceLogprobs), message=Message(**message))
 
 
 def _delta_of(piece: ChunkChoice) -> Delta:

@@ -8,12 +8,11 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from ssewire.cli import demo, replay
+from ssewire.cli import check, demo, replay
+from ssewire.cli.output import CLEAN, INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-CLEAN, FINDINGS, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"ssewire {version('ssewire')}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (replay, demo):
+    for command in (replay, check, demo):
         command.add_to(commands)
     return top
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import glob
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from ssewire import detect_dialect
+from ssewire._dialects import DIALECTS, detect_dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ssewire._dialects import DialectName
+    from ssewire._stream import Stream
 
 READ_BYTES: Final = 64 * 2**10
 MAX_HEAD_BYTES: Final = 2**20
@@ -51,6 +52,21 @@ def _reads(file: BinaryIO) -> Iterator[bytes]:
     read = getattr(file, "read1", file.read)
     while data := read(READ_BYTES):
         yield data
+
+
+def open_stream(name: str, dialect: DialectName | None = None) -> tuple[DialectName | None, Stream[Any, Any]]:
+    """Open a recorded body.
+
+    Args:
+        name: The file, or `-`.
+        dialect: What it is; by default its events tell.
+
+    Returns:
+        The dialect, None when no event tells, and the stream, which skips malformed events.
+    """
+    detected, reads = with_dialect(reads_of(name))
+    known = dialect or detected
+    return known, DIALECTS[known or "chat"].stream(reads, malformed="skip")
 
 
 def with_dialect(reads: Iterator[bytes]) -> tuple[DialectName | None, Iterator[bytes]]:

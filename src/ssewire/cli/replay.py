@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
 
 from ssewire._dialects import DIALECTS
 from ssewire._wire.encoder import encode_event
 from ssewire._wire.tokenizer import Tokenizer
-from ssewire.cli.inputs import expand, reads_of, with_dialect
-from ssewire.errors import EmptyStreamError, NotAnEventStreamError, ProviderError, SSEWireError
+from ssewire.cli.inputs import open_stream, reads_of
+from ssewire.cli.output import finding, for_each, json_line, told
+from ssewire.errors import SSEWireError
 
 if TYPE_CHECKING:
     import argparse
@@ -49,65 +47,29 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(options: argparse.Namespace) -> int:
-    """Replay each file; a bad one does not stop the others."""
-    code = 0
-    names = list(expand(options.files))
-    if not names:
-        say("no .sse files there")
-        code = 2
-    for name in names:
-        try:
-            found = _replay(name, options.form, options.dialect)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            say(f"{name}: {error.strerror or error}")
-            code = 2
-            continue
-        if found:
-            say(f"{name}: {found}")
-            code = max(code, 1)
-    return code
-
-
-def say(line: str) -> None:
-    """Tell the user something that is not the answer."""
-    sys.stdout.flush()
-    print(f"ssewire: {line}", file=sys.stderr, flush=True)
+    """Replay each file."""
+    return for_each(options.files, lambda name: _replay(name, options.form, options.dialect))
 
 
 def _replay(name: str, form: str, dialect: DialectName | None) -> str:
     """Replay one body; returns what is wrong with it."""
     if form == "sse":
         return _rewrite(reads_of(name))
-    detected, reads = with_dialect(reads_of(name))
-    known = dialect or detected
+    known, stream = open_stream(name, dialect)
     problem: SSEWireError | None = None
-    with DIALECTS[known or "chat"].stream(reads, malformed="skip") as stream:
+    with stream:
         try:
             if form == "text":
                 _print_text(stream)
             for event in stream:
                 if form == "events" and known:
-                    print(_json_line(event))
+                    print(json_line(event))
             stream.result()
         except SSEWireError as error:
             problem = error
     if form == "json":
-        print(_json_line(_report(name, known, stream, problem)))
-    return _findings(stream, problem, known)
-
-
-def _findings(stream: Stream[Any, Any], problem: SSEWireError | None, known: str | None) -> str:
-    if isinstance(problem, (EmptyStreamError, NotAnEventStreamError)):
-        return str(problem)
-    malformed = sum(each.count for each in stream.diagnostics if each.kind == "malformed")
-    findings = [] if problem is None else [f"{stream.verdict.value}: {problem}"]
-    if malformed:
-        findings.append(f"{malformed} malformed event{'s' if malformed > 1 else ''} skipped")
-    if known is None and stream.timing.first_event is not None and not isinstance(problem, ProviderError):
-        findings = ["events of no known dialect"]
-    return "; ".join(findings)
+        print(json_line(_report(name, known, stream, problem)))
+    return finding(stream, problem, known)
 
 
 def _rewrite(reads: Iterator[bytes]) -> str:
@@ -136,55 +98,18 @@ def _print_text(stream: Stream[Any, Any]) -> None:
     finally:
         if not ends_line:
             print()
-        for line in _beside_text(stream.snapshot()):
+        for line in stream.parser_class.dialect.beside_text(stream.snapshot()):
             print(line)
-
-
-def _beside_text(final: Any) -> Iterator[str]:
-    """What a final object holds that is not the first answer's text, a line each."""
-    for choice in final.choices:
-        message = choice.message
-        if choice.index and message.content is not None:
-            yield f"[choice {choice.index}] {message.content}"
-        if message.refusal:
-            yield f"[refusal] {message.refusal}"
-        for call in message.tool_calls or ():
-            name, body = (
-                (call.custom.name, call.custom.input)
-                if call.custom is not None
-                else (call.function.name, call.function.arguments)
-            )
-            yield f"[{call.type} call {call.id}] {name} {body}"
-        if message.function_call is not None:
-            yield f"[function call] {message.function_call.name} {message.function_call.arguments}"
 
 
 def _report(
     name: str, known: str | None, stream: Stream[Any, Any], problem: SSEWireError | None
 ) -> dict[str, Any]:
-    told: dict[str, Any] | None = None
-    if problem is not None:
-        facts = {
-            key: value
-            for key, value in vars(problem).items()
-            if key != "snapshot" and not isinstance(value, bytes) and value is not None
-        }
-        told = {"kind": type(problem).__name__, "text": str(problem)} | facts
-        if told.get("headers") is not None:
-            told["headers"] = dict(told["headers"])
     return {
         "source": name,
         "dialect": known,
         "verdict": stream.verdict,
         "result": stream.snapshot(),
-        "error": told,
+        "error": told(problem),
         "diagnostics": stream.diagnostics,
     }
-
-
-def _json_line(value: Any) -> str:
-    try:
-        return msgspec.json.encode(value).decode()
-    except UnicodeEncodeError:
-        # An event keeps half a surrogate pair as it was sent; escaped, it can be written.
-        return json.dumps(msgspec.to_builtins(value))

@@ -1,0 +1,97 @@
+"""What every command says, and how: findings a line each on stderr, values as JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ssewire.cli.inputs import expand
+from ssewire.errors import EmptyStreamError, NotAnEventStreamError, ProviderError, SSEWireError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ssewire._stream import Stream
+
+CLEAN: Final = 0
+FINDINGS: Final = 1
+WRONG_USE: Final = 2
+INTERRUPTED: Final = 130
+
+
+def for_each(names: Iterable[str], work: Callable[[str], str]) -> int:
+    """Do a piece of work for each file meant; a bad file does not stop the others.
+
+    Args:
+        names: Files, folders, patterns, `-`.
+        work: Does it for one file, and returns what it found wrong with it.
+
+    Returns:
+        The exit code.
+    """
+    code = CLEAN
+    files = list(expand(names))
+    if not files:
+        say("no .sse files there")
+        code = WRONG_USE
+    for file in files:
+        try:
+            found = work(file)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            say(f"{file}: {error.strerror or error}")
+            code = WRONG_USE
+            continue
+        if found:
+            say(f"{file}: {found}")
+            code = max(code, FINDINGS)
+    return code
+
+
+def say(line: str) -> None:
+    """Tell the user something that is not the answer."""
+    sys.stdout.flush()
+    print(f"ssewire: {line}", file=sys.stderr, flush=True)
+
+
+def finding(stream: Stream[Any, Any], problem: SSEWireError | None, known: str | None) -> str:
+    """What is wrong with a stream that has been read, on one line; empty for nothing."""
+    if isinstance(problem, (EmptyStreamError, NotAnEventStreamError)):
+        return str(problem)
+    found = [] if problem is None else [f"{stream.verdict.value}: {problem}"]
+    malformed = count_of("malformed", stream)
+    if malformed:
+        found.append(f"{malformed} malformed event{'s' if malformed > 1 else ''} skipped")
+    if known is None and stream.timing.first_event is not None and not isinstance(problem, ProviderError):
+        found = ["events of no known dialect"]
+    return "; ".join(found)
+
+
+def count_of(kind: str, stream: Stream[Any, Any]) -> int:
+    """How often something of a kind came up."""
+    return sum(each.count for each in stream.diagnostics if each.kind == kind)
+
+
+def told(problem: SSEWireError | None) -> dict[str, Any] | None:
+    """An exception in plain values: its kind, its text, and its facts."""
+    if problem is None:
+        return None
+    facts = {
+        name: dict(value) if name == "headers" else value
+        for name, value in vars(problem).items()
+        if name != "snapshot" and not isinstance(value, bytes) and value is not None
+    }
+    return {"kind": type(problem).__name__, "text": str(problem)} | facts
+
+
+def json_line(value: Any) -> str:
+    """A value as one line of JSON."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        # An event keeps half a surrogate pair as it was sent; escaped, it can be written.
+        return json.dumps(msgspec.to_builtins(value))

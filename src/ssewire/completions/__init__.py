@@ -1,0 +1,25 @@
+"""Legacy Completions: https://platform.openai.com/docs/api-reference/completions."""
+
+from ssewire.completions.dialect import CompletionsDecoder
+from ssewire.completions.reducer import CompletionsReducer
+from ssewire.completions.types import (
+    Completion,
+    CompletionChoice,
+    CompletionChunk,
+    CompletionChunkChoice,
+    Logprobs,
+)
+from ssewire.usage import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
+
+__all__ = [
+    "Completion",
+    "CompletionChoice",
+    "CompletionChunk",
+    "CompletionChunkChoice",
+    "CompletionTokensDetails",
+    "CompletionUsage",
+    "CompletionsDecoder",
+    "CompletionsReducer",
+    "Logprobs",
+    "PromptTokensDetails",
+]

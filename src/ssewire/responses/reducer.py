@@ -1,0 +1,571 @@
+"""Events go in, the response that they add up to comes out, at any time.
+
+Items are kept by output index, as trees of plain values, in which the texts that still grow are `Text`s and
+the lists that events address by an index are dicts, so that nothing is ever allocated up to an index. What an
+event does to its item is a row in `FOLDS`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from ssewire._json import PayloadDecoder
+from ssewire._merge import Text, without_halves
+from ssewire.events import Diagnostic, DiagnosticLog, UnknownEvent
+from ssewire.responses import events
+from ssewire.responses.compare import Difference, compare
+from ssewire.responses.items import OutputItem
+from ssewire.responses.response import Response, read_response
+
+
+class Fold(Enum):
+    """What a row does at its place."""
+
+    OPEN = auto()  # put the value there, unless something is there already
+    APPEND = auto()  # append to the text there
+    EXTEND = auto()  # extend the list there
+    SET = auto()  # put the value there, whole: nothing is appended any more
+    STATUS = auto()  # put a constant there
+
+
+class Row(NamedTuple):
+    """One thing that an event does to its item."""
+
+    item: str
+    """The type of the item, should this event be the first to tell of it."""
+    path: tuple[str, ...]
+    """From the item to the place: field names, and `#name` for the index that the event has in `name`."""
+    fold: Fold
+    source: str
+    """The field of the event that has the value; for a status the value itself."""
+    part: str | None = None
+    """The type of the part, should this event be the first to tell of it."""
+
+
+def _text(item: str, *path: str, part: str | None = None) -> tuple[tuple[Row], tuple[Row]]:
+    """What a delta does, and what its done event does, which has the whole under the place's name."""
+    return (Row(item, path, Fold.APPEND, "delta", part),), (Row(item, path, Fold.SET, path[-1], part),)
+
+
+def _status(item: str, status: str) -> tuple[Row]:
+    return (Row(item, ("status",), Fold.STATUS, status),)
+
+
+_CONTENT: Final = ("content", "#content_index")
+_SUMMARY: Final = ("summary", "#summary_index")
+_COMMAND: Final = ("action", "commands", "#command_index")
+_OUTPUT: Final = ("output", "#command_index")
+
+_text_delta, _text_done = _text("message", *_CONTENT, "text", part="output_text")
+_refusal_delta, _refusal_done = _text("message", *_CONTENT, "refusal", part="refusal")
+_reasoning_delta, _reasoning_done = _text("reasoning", *_CONTENT, "text", part="reasoning_text")
+_summary_delta, _summary_done = _text("reasoning", *_SUMMARY, "text", part="summary_text")
+_arguments_delta, _arguments_done = _text("function_call", "arguments")
+_input_delta, _input_done = _text("custom_tool_call", "input")
+_mcp_delta, _mcp_done = _text("mcp_call", "arguments")
+_code_delta, _code_done = _text("code_interpreter_call", "code")
+_diff_delta, _diff_done = _text("apply_patch_call", "operation", "diff")
+
+FOLDS: Final[dict[type, tuple[Row, ...]]] = {
+    events.ContentPartAdded: (Row("message", _CONTENT, Fold.OPEN, "part"),),
+    events.ContentPartDone: (Row("message", _CONTENT, Fold.SET, "part"),),
+    events.OutputTextDelta: (
+        *_text_delta,
+        Row("message", (*_CONTENT, "logprobs"), Fold.EXTEND, "logprobs", "output_text"),
+    ),
+    events.OutputTextDone: (
+        *_text_done,
+        Row("message", (*_CONTENT, "logprobs"), Fold.SET, "logprobs", "output_text"),
+    ),
+    events.OutputTextAnnotationAdded: (
+        Row(
+            "message", (*_CONTENT, "annotations", "#annotation_index"), Fold.OPEN, "annotation", "output_text"
+        ),
+    ),
+    events.RefusalDelta: _refusal_delta,
+    events.RefusalDone: _refusal_done,
+    events.ReasoningTextDelta: _reasoning_delta,
+    events.ReasoningTextDone: _reasoning_done,
+    events.ReasoningSummaryPartAdded: (Row("reasoning", _SUMMARY, Fold.OPEN, "part"),),
+    events.ReasoningSummaryPartDone: (Row("reasoning", _SUMMARY, Fold.SET, "part"),),
+    events.ReasoningSummaryTextDelta: _summary_delta,
+    events.ReasoningSummaryTextDone: _summary_done,
+    events.FunctionCallArgumentsDelta: _arguments_delta,
+    events.FunctionCallArgumentsDone: (
+        Row("function_call", ("name",), Fold.OPEN, "name"),
+        *_arguments_done,
+    ),
+    events.CustomToolCallInputDelta: _input_delta,
+    events.CustomToolCallInputDone: _input_done,
+    events.McpCallArgumentsDelta: _mcp_delta,
+    events.McpCallArgumentsDone: _mcp_done,
+    events.McpCallInProgress: _status("mcp_call", "in_progress"),
+    events.McpCallCompleted: _status("mcp_call", "completed"),
+    events.McpCallFailed: _status("mcp_call", "failed"),
+    events.CodeInterpreterCallInProgress: _status("code_interpreter_call", "in_progress"),
+    events.CodeInterpreterCallInterpreting: _status("code_interpreter_call", "interpreting"),
+    events.CodeInterpreterCallCompleted: _status("code_interpreter_call", "completed"),
+    events.CodeInterpreterCallCodeDelta: _code_delta,
+    events.CodeInterpreterCallCodeDone: _code_done,
+    events.FileSearchCallInProgress: _status("file_search_call", "in_progress"),
+    events.FileSearchCallSearching: _status("file_search_call", "searching"),
+    events.FileSearchCallCompleted: _status("file_search_call", "completed"),
+    events.WebSearchCallInProgress: _status("web_search_call", "in_progress"),
+    events.WebSearchCallSearching: _status("web_search_call", "searching"),
+    events.WebSearchCallCompleted: _status("web_search_call", "completed"),
+    events.ImageGenerationCallInProgress: _status("image_generation_call", "in_progress"),
+    events.ImageGenerationCallGenerating: _status("image_generation_call", "generating"),
+    events.ImageGenerationCallCompleted: _status("image_generation_call", "completed"),
+    events.ShellCallCommandAdded: (Row("shell_call", _COMMAND, Fold.OPEN, "command"),),
+    events.ShellCallCommandDelta: (Row("shell_call", _COMMAND, Fold.APPEND, "delta"),),
+    events.ShellCallCommandDone: (Row("shell_call", _COMMAND, Fold.SET, "command"),),
+    events.ShellCallOutputContentDelta: (
+        Row("shell_call_output", (*_OUTPUT, "stdout"), Fold.APPEND, "delta.stdout"),
+        Row("shell_call_output", (*_OUTPUT, "stderr"), Fold.APPEND, "delta.stderr"),
+    ),
+    events.ShellCallOutputContentDone: (Row("shell_call_output", _OUTPUT, Fold.SET, "output.0"),),
+    events.ApplyPatchCallOperationDiffDelta: _diff_delta,
+    events.ApplyPatchCallOperationDiffDone: _diff_done,
+}
+"""What each event does to its item. Events that are not here change no item, but for the three below."""
+
+BEGINNINGS: Final = (events.Created, events.Queued, events.InProgress)
+"""The events that replace what is known of the response, but for its items."""
+ENDINGS: Final = (events.Completed, events.Incomplete, events.Failed)
+"""The terminal events."""
+
+
+class ResponsesState(msgspec.Struct, frozen=True):
+    """What a reducer knows, to be saved as JSON or MessagePack and to go on from, in another process too.
+
+    Attributes:
+        sequence_number: The last that was seen: resume the stream after it.
+        beginning: The event that told of the response last, encoded.
+        ending: The terminal event, encoded.
+        items: The items, in a form that is ssewire's own.
+    """
+
+    sequence_number: int | None
+    beginning: bytes | None
+    ending: bytes | None
+    items: list[Any]
+
+
+class ResponsesReducer:
+    """Folds the events of one stream into a `Response`.
+
+    Events are never changed, nor is a snapshot that was handed out. Applying an event costs in proportion to
+    its size; a snapshot costs one copy of what changed since the last, nothing when nothing did.
+    Single-owner: not for several threads at once.
+
+    Args:
+        log: Where to note what is unusual; a log of its own by default.
+        state: What another reducer knew, to go on from: events that it has seen are dropped.
+    """
+
+    def __init__(self, log: DiagnosticLog | None = None, *, state: ResponsesState | None = None) -> None:
+        self.tokens = 0
+        """How many deltas have brought text, reasoning, a refusal, arguments or the like."""
+        self.sequence_number: int | None = None
+        """The last sequence number that was seen."""
+        self._own_log = log is None
+        self._log = log or DiagnosticLog()
+        self._resume_after: int | None = None
+        self._beginning: _Told | None = None
+        self._ending: _Told | None = None
+        self._items: list[_Item] = []  # in order of appearance
+        self._by_index: dict[int, _Item] = {}
+        self._assembled: Response | None = None  # unless something came since
+        if state is not None:
+            self._load(state)
+
+    def apply(self, event: events.Event | UnknownEvent) -> None:
+        """Fold one event."""
+        if self._own_log:
+            self._log.ordinal += 1
+        if not self._is_next(event):
+            return
+        if self._ending is not None:
+            self._log.note("late_event", f"{event.type} after the end")
+            return
+        self._assembled = None
+        rows = FOLDS.get(type(event))
+        if rows is not None:
+            self._fold(event, rows)
+            return
+        if isinstance(event, events.OutputItemAdded):
+            self._add(event)
+        elif isinstance(event, events.OutputItemDone):
+            self._finish(event)
+        elif isinstance(event, BEGINNINGS):
+            self._beginning = _Told(event, self._log)
+        elif isinstance(event, ENDINGS):
+            self._ending = _Told(event, self._log)
+
+    def _is_next(self, event: events.Event | UnknownEvent) -> bool:
+        """Whether the event was not seen before the stream was resumed; notes gaps."""
+        number = getattr(event, "sequence_number", None)
+        if number is None:
+            return True
+        if self._resume_after is not None:
+            if number <= self._resume_after:
+                self._log.note("duplicate_event", "seen before the stream was resumed")
+                return False
+            self._resume_after = None
+        if self.sequence_number is None:
+            if number > 0:
+                self._log.note("sequence_gap", f"the stream begins at sequence number {number}")
+        elif number > self.sequence_number + 1:
+            self._log.note(
+                "sequence_gap", f"sequence numbers {self.sequence_number + 1} to {number - 1} are missing"
+            )
+        elif number <= self.sequence_number:
+            self._log.note("sequence_disorder", "a sequence number that is not the next")
+        self.sequence_number = number
+        return True
+
+    # -- items -------------------------------------------------------------------------------------------
+
+    def _fold(self, event: Any, rows: tuple[Row, ...]) -> None:
+        """Do what the rows say."""
+        item: _Item | None = None
+        for row in rows:
+            value: Any = row.source if row.fold is Fold.STATUS else _value_of(event, row.source)
+            if value is None or value == []:
+                continue
+            if item is None:
+                item = self._item_of(event, row.item)
+            if item.done is not None:
+                self._log.note("late_delta", f"{event.type} for an item that is done")
+                return
+            item.fold(event, row, value)
+            if row.fold is Fold.APPEND and value and row.item != "shell_call_output":
+                self.tokens += 1
+
+    def _item_of(self, event: Any, kind: str) -> _Item:
+        """The item that an event is about; made, if no event has told of it."""
+        item_id = getattr(event, "item_id", None)
+        item = self._known(event.output_index, item_id)
+        if item is None:
+            item = self._open(
+                event.output_index, {"type": kind, "id": item_id or "", "status": "in_progress"}
+            )
+            item.made = True
+            self._log.note("missing_item", f"{event.type} for an item that was not added")
+        return item
+
+    def _known(self, index: int | None, item_id: str | None) -> _Item | None:
+        """The item at an index; where the server names none, the item of that id, or else the last."""
+        if index is not None:
+            return self._by_index.get(index)
+        same = [item for item in self._items if item_id and item.tree.get("id") == item_id]
+        return same[-1] if same else self._items[-1] if self._items and not item_id else None
+
+    def _open(self, index: int | None, tree: dict[str, Any]) -> _Item:
+        at = len(self._items) if index is None else index
+        item = self._by_index[at] = _Item(at, tree, self._log)
+        self._items.append(item)
+        return item
+
+    def _add(self, event: events.OutputItemAdded) -> None:
+        if event.item is None:
+            return
+        tree: dict[str, Any] = dict(msgspec.to_builtins(without_halves(event.item)))
+        known = self._known(event.output_index, tree.get("id")) if event.output_index is not None else None
+        if known is None:
+            self._open(event.output_index, tree)
+        elif known.made:
+            known.explain(tree)
+        elif known.tree.get("id") != tree.get("id") and known.done is not None:
+            self._log.note("output_index_reused", "an output index that a finished item has")
+            self._open(event.output_index, tree)
+        else:
+            self._log.note("item_added_again", "an item was added where one is")
+
+    def _finish(self, event: events.OutputItemDone) -> None:
+        if event.item is None:
+            return
+        done = without_halves(event.item)
+        item = self._known(event.output_index, getattr(done, "id", None))
+        if item is None:
+            item = self._open(event.output_index, {"type": done.type})
+        item.done = done
+
+    # -- what has arrived --------------------------------------------------------------------------------
+
+    def snapshot(self) -> Response:
+        """The response so far; after the terminal event the server's own.
+
+        Raises:
+            EventDecodeError: The response inside an event does not decode.
+        """
+        if self._ending is None:
+            return self.assembled()
+        final = self._ending.response()
+        if final.output or not self._items:
+            return final
+        # The ChatGPT backend and some gateways end with an empty list of items.
+        return msgspec.structs.replace(final, output=self.assembled().output)
+
+    def assembled(self) -> Response:
+        """The response folded from everything but the terminal event.
+
+        Raises:
+            EventDecodeError: The response inside an event does not decode.
+        """
+        if self._assembled is None:
+            beginning = Response() if self._beginning is None else self._beginning.response()
+            items = sorted(self._items, key=lambda item: item.index)
+            output = [item.snapshot() for item in items] or beginning.output
+            self._assembled = msgspec.structs.replace(beginning, output=output)
+        return self._assembled
+
+    def compare(self) -> list[Difference]:
+        """The differences between what was streamed and the server's own final object; none before the end.
+
+        Raises:
+            EventDecodeError: The response inside an event does not decode.
+        """
+        return [] if self._ending is None else compare(self.assembled(), self._ending.response())
+
+    @property
+    def finished(self) -> bool:
+        """Whether the terminal event came."""
+        return self._ending is not None
+
+    @property
+    def usage(self) -> Any:
+        """The usage, which the terminal event brings."""
+        return self._told().usage
+
+    @property
+    def model(self) -> str | None:
+        """The name of the model."""
+        return self._told().model or None
+
+    @property
+    def created(self) -> float | None:
+        """When the response was created, in seconds since 1970."""
+        return self._told().created_at
+
+    def _told(self) -> Response:
+        told = self._ending or self._beginning
+        return Response() if told is None else told.response()
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """What was unusual."""
+        return self._log.entries()
+
+    # -- saving ------------------------------------------------------------------------------------------
+
+    def state(self) -> ResponsesState:
+        """What the reducer knows, to go on from later."""
+        beginning, ending = (
+            None if told is None else msgspec.json.encode(told.event)
+            for told in (self._beginning, self._ending)
+        )
+        return ResponsesState(self.sequence_number, beginning, ending, [item.dump() for item in self._items])
+
+    def _load(self, state: ResponsesState) -> None:
+        decoder = msgspec.json.Decoder(events.KnownEvent)
+        self.sequence_number = self._resume_after = state.sequence_number
+        self._beginning, self._ending = (
+            None if encoded is None else _Told(decoder.decode(encoded), self._log)
+            for encoded in (state.beginning, state.ending)
+        )
+        for dumped in state.items:
+            item = _Item.load(dumped, self._log)
+            self._items.append(item)
+            self._by_index[item.index] = item
+
+
+class _Told:
+    """An event that brings the whole response, which is decoded at the first look."""
+
+    __slots__ = ("_log", "_response", "event")
+
+    def __init__(self, event: Any, log: DiagnosticLog) -> None:
+        self.event = event
+        self._response: Response | None = None
+        self._log = log
+
+    def response(self) -> Response:
+        if self._response is None:
+            response, repairs = read_response(self.event.raw_response, self.event.type)
+            for repair in repairs:
+                self._log.note("repaired", repair)
+            self._response = without_halves(response)
+        return self._response
+
+
+# -- one item --------------------------------------------------------------------------------------------
+
+
+class _Indexed:
+    """A list of which the events name the indexes."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: dict[int, Any]) -> None:
+        self.entries = entries
+
+    def ordered(self) -> list[Any]:
+        return [entry for _, entry in sorted(self.entries.items())]
+
+
+class _Item:
+    """What is known of one item.
+
+    Attributes:
+        index: Its place among the items.
+        tree: Its fields, while it grows.
+        done: The item as the server sent it when it was done.
+        made: No event has added it: what its deltas told is all there is.
+    """
+
+    __slots__ = ("_closed", "_log", "_snapshot", "done", "index", "made", "tree")
+
+    def __init__(self, index: int, tree: dict[str, Any], log: DiagnosticLog) -> None:
+        self.index = index
+        self.tree = tree
+        self.done: Any = None
+        self.made = False
+        self._closed: set[tuple[str | int, ...]] = set()  # places that are whole
+        self._snapshot: Any = None  # unless something came since
+        self._log = log
+
+    def explain(self, tree: dict[str, Any]) -> None:
+        """The item's own event came after its deltas: take what they did not tell."""
+        told = {name: value for name, value in self.tree.items() if name not in ("id", "status", "type")}
+        self.tree = tree | told
+        self.made = False
+        self._snapshot = None
+
+    def fold(self, event: Any, row: Row, value: Any) -> None:
+        """Do what a row says."""
+        self._snapshot = None
+        entries: Any = self.tree
+        place: list[str | int] = []
+        for at, step in enumerate(row.path):
+            last = at == len(row.path) - 1
+            key = (getattr(event, step[1:]) or 0) if step.startswith("#") else step
+            place.append(key)
+            if tuple(place) in self._closed and row.fold is not Fold.SET:
+                if row.fold is not Fold.OPEN:
+                    self._log.note("late_delta", f"{event.type} for what is done")
+                return
+            if not last:
+                entries = self._descend(entries, key, row.path[at + 1].startswith("#"), row.part)
+        self._put(entries, key, row, value)
+        if row.fold is Fold.SET:
+            self._closed.add(tuple(place))
+
+    def _descend(self, entries: Any, key: str | int, indexed: bool, part: str | None) -> Any:
+        """The entries of a list that is addressed by index, or the fields of an object."""
+        held = entries.get(key)
+        if isinstance(held, _Indexed):
+            return held.entries
+        if indexed:
+            entries[key] = _Indexed(dict(enumerate(held or ())))
+            return entries[key].entries
+        if not isinstance(held, dict):
+            # Decoded parts are frozen; a copy of their fields may grow.
+            entries[key] = (
+                dict(msgspec.to_builtins(held)) if held is not None else {"type": part} if part else {}
+            )
+        return entries[key]
+
+    def _put(self, entries: dict[str | int, Any], key: str | int, row: Row, value: Any) -> None:
+        held = entries.get(key)
+        if row.fold is Fold.APPEND:
+            if not isinstance(held, Text):
+                begun = held
+                held = entries[key] = Text()
+                if begun:
+                    held.add(begun)
+            held.add(value)
+        elif row.fold is Fold.EXTEND:
+            if held:
+                held += without_halves(value)
+            else:
+                entries[key] = list(without_halves(value))
+        elif row.fold is Fold.OPEN:
+            if not held:
+                entries[key] = without_halves(value)
+        else:
+            entries[key] = without_halves(value)
+
+    def snapshot(self) -> Any:
+        """The item so far."""
+        if self.done is not None:
+            return self.done
+        if self._snapshot is None:
+            raw = msgspec.json.encode(self.tree, enc_hook=_plain)
+            self._snapshot = _item_decoder().decode(raw)[0]
+        return self._snapshot
+
+    def dump(self) -> list[Any]:
+        """The item in plain values."""
+        done = None if self.done is None else msgspec.to_builtins(self.done)
+        return [self.index, _dump(self.tree), [list(place) for place in self._closed], self.made, done]
+
+    @classmethod
+    def load(cls, dumped: list[Any], log: DiagnosticLog) -> _Item:
+        """What `dump` gave, as an item again."""
+        index, tree, closed, made, done = dumped
+        item = cls(index, _load(tree), log)
+        item._closed = {tuple(place) for place in closed}
+        item.made = made
+        if done is not None:
+            item.done = _item_decoder().decode(msgspec.json.encode(done))[0]
+        return item
+
+
+@cache
+def _item_decoder() -> PayloadDecoder[Any]:
+    item: Any = OutputItem
+    return PayloadDecoder(item)
+
+
+def _value_of(event: Any, source: str) -> Any:
+    """The value of a field, or of a field or entry inside it."""
+    for name in source.split("."):
+        if event is None or event == []:
+            return None
+        event = event[int(name)] if name.isdigit() else getattr(event, name, None)
+    return event
+
+
+def _plain(node: Any) -> Any:
+    """A growing text or list as JSON has it."""
+    return node.value() if isinstance(node, Text) else node.ordered()
+
+
+def _dump(node: Any) -> list[Any]:
+    match node:
+        case Text():
+            return ["text", *node.dump()]
+        case _Indexed():
+            return ["list", [[key, _dump(each)] for key, each in node.entries.items()]]
+        case dict():
+            return ["object", {key: _dump(each) for key, each in node.items()}]
+        case _:
+            return ["value", msgspec.to_builtins(node)]
+
+
+def _load(dumped: list[Any]) -> Any:
+    match dumped:
+        case ["text", text, half]:
+            return Text.load(text, half)
+        case ["list", entries]:
+            return _Indexed({key: _load(each) for key, each in entries})
+        case ["object", fields]:
+            return {key: _load(each) for key, each in fields.items()}
+        case [_, value]:
+            return value
+    raise ValueError(f"no state of a reducer: {dumped!r}")
