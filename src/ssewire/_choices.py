@@ -6,7 +6,9 @@ The choices of a chunk come in any order, and nothing is ever allocated up to an
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar
+
+import msgspec
 
 from ssewire._merge import Fields, Last
 from ssewire.events import Diagnostic, DiagnosticLog
@@ -59,6 +61,11 @@ class FoldedChoice(ABC):
         log: Where to note what is unusual.
     """
 
+    delta: ClassVar[dict[str, Any]]
+    """The fields of a piece that add up, each with its value for nothing."""
+    lists: ClassVar[tuple[str, ...]] = ("logprobs", "token_ids")
+    """Further fields that add up, and are rare."""
+
     def __init__(self, table: Table, logprobs: Table, log: DiagnosticLog) -> None:
         self.begun = False
         """There is something of the answer; false while nothing is known but a filter's report."""
@@ -66,6 +73,7 @@ class FoldedChoice(ABC):
         self._fields = Fields(table)
         self._logprobs_table = logprobs
         self._logprobs: Fields | None = None
+        self._head: Any = None  # the last piece without its delta
 
     @abstractmethod
     def apply(self, piece: Any) -> int:
@@ -76,14 +84,20 @@ class FoldedChoice(ABC):
         """The choice so far."""
 
     def add_fields(self, piece: Any) -> None:
-        """Fold the fields that are the choice's own, and the log probabilities."""
-        if piece.finish_reason:
+        """Fold all but the delta: the fields that are the choice's own, and the log probabilities."""
+        # As with chunks, what repeats the piece before has nothing to tell, unless a part of it adds up.
+        head = msgspec.structs.replace(piece, **self.delta)
+        if head == self._head:
+            return
+        adds_up = any(getattr(head, name) is not None for name in self.lists)
+        self._head = None if adds_up else head
+        if head.finish_reason:
             self.begun = True
-        if piece.logprobs is not None:
+        if head.logprobs is not None:
             if self._logprobs is None:
                 self._logprobs = Fields(self._logprobs_table)
-            self._logprobs.add(piece.logprobs)
-        self._fields.add(piece)
+            self._logprobs.add(head.logprobs)
+        self._fields.add(head)
 
     def values(self, index: int, logprobs_type: Callable[..., Any]) -> dict[str, Any]:
         """What `add_fields` has folded, by field."""
@@ -110,6 +124,9 @@ class ChoicesReducer(Generic[E, S]):
         log: Where to note what is unusual; None for a log of its own.
     """
 
+    padding: ClassVar[dict[str, Any]] = {"choices": []}
+    """The fields of a chunk that differ from chunk to chunk and tell nothing of the whole."""
+
     def __init__(
         self,
         table: Table,
@@ -124,6 +141,7 @@ class ChoicesReducer(Generic[E, S]):
         self._own_log = log is None
         self._log = log or DiagnosticLog()
         self._fields = Fields(table)
+        self._head: Any = None  # the last chunk without its choices
         self._choices: dict[int, FoldedChoice] = {}
         self._snapshot: S | None = None  # unless something came since
 
@@ -138,7 +156,13 @@ class ChoicesReducer(Generic[E, S]):
             if choice is None:
                 choice = self._choices[index] = self._new_choice(self._log)
             self.tokens += choice.apply(piece)
-        self._fields.add(event)
+        # Nothing in the table of a chunk adds up, so what repeats the chunk before has nothing to tell, and
+        # one comparison in C stands for a look at each field.
+        chunk: Any = event
+        head = msgspec.structs.replace(chunk, **self.padding)
+        if head != self._head:
+            self._head = head
+            self._fields.add(event)
 
     def snapshot(self) -> S:
         """The object so far. A choice that nothing is known of but a filter's report is left out."""

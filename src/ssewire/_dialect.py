@@ -118,6 +118,8 @@ class Decoder(Generic[E]):
 
     def __init__(self, type: type[E]) -> None:
         self._payload = PayloadDecoder(type)
+        self.strict: Callable[[bytes], E] = self._payload.strict
+        """Decodes the data of an event that is as it should be; raises `STRICT_ERRORS` for any other."""
 
     def decode(self, event: ServerSentEvent) -> E | EndMark | None:
         """Decode one event.

@@ -353,7 +353,7 @@ class _Reading:
 
     def _struct(self, value: dict[str, Any], path: str, repairs: list[str]) -> Any:
         tag = None if self.tag_field is None else value.get(self.tag_field)
-        build = self.structs.get(tag)
+        build = self.structs.get(tag) if tag is None or isinstance(tag, str) else None
         if build is None and tag is None and len(self.structs) == 1:
             (build,) = self.structs.values()
         if build is not None:

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, NamedTuple, TypeVar
 
 from ssewire._dialect import payload_or_text, provider_error
+from ssewire._json import STRICT_ERRORS
 from ssewire._wire.tokenizer import DEFAULT_MAX_EVENT_BYTES, ServerSentEvent, Tokenizer
 from ssewire.errors import (
     EmptyStreamError,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ssewire._dialect import Dialect
+    from ssewire.events import EndMark
 
     Malformed = Literal["raise", "skip"] | Callable[[bytes, EventDecodeError], object]
 
@@ -80,7 +82,9 @@ class Parser(Generic[E, S]):
         self.headers: Mapping[str, str] | None = None
         """The headers that the body came with, if known."""
 
-        self._decode = self.dialect.decoder_of(type).read
+        decoder = self.dialect.decoder_of(type)
+        self._decode = decoder.read
+        self._decode_strictly = decoder.strict
         self._log = DiagnosticLog()
         self._reducer = self.dialect.reducer(self._log)
         self._malformed = malformed
@@ -282,16 +286,19 @@ class Parser(Generic[E, S]):
         """Decode an event, fold it, and see whether it ends the stream."""
         self._log.ordinal += 1
         try:
-            event, repairs = self._decode(wire.data, wire.event)
-        except EventDecodeError as error:
-            self._seen = True
-            self._refuse(error)
-            return None
+            event: E | EndMark | None = self._decode_strictly(wire.data)
+        except STRICT_ERRORS:
+            try:
+                event, repairs = self._decode(wire.data, wire.event)
+            except EventDecodeError as error:
+                self._seen = True
+                self._refuse(error)
+                return None
+            for repair in repairs:
+                self._log.note("repaired", repair)
         if event is None:
             return None
         self._seen = True
-        for repair in repairs:
-            self._log.note("repaired", repair)
         if self._waiting and (event is DONE or not self.dialect.explains(event)):
             self._settle()
         elif event is not DONE:

@@ -69,6 +69,7 @@ class _Stream(Generic[E, S]):
         self._parser.headers = self._source.headers
         self._clock = clock
         self._stopwatch = Stopwatch(clock())
+        self._tokens = 0  # that the parser has seen so far
         self._over = False  # nothing more is handed out
 
     def _open(self, source: Any) -> Any:
@@ -123,10 +124,11 @@ class _Stream(Generic[E, S]):
 
     def _pull(self) -> tuple[E, bytes] | None:
         """The next event of the reads that were taken, if there is one."""
-        tokens = self._parser.tokens
         pair = self._parser.pull()
         if pair is not None:
-            self._stopwatch.event(token=self._parser.tokens > tokens)
+            tokens = self._parser.tokens
+            self._stopwatch.event(token=tokens != self._tokens)
+            self._tokens = tokens
         return pair
 
     def _interrupted(self, error: Exception) -> SSEWireError:

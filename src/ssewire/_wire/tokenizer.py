@@ -176,6 +176,10 @@ class Tokenizer:
             if data.startswith(_BOM):
                 start += len(_BOM)
                 data = data[len(_BOM) :]
+        lines = self._plain_lines(data)
+        if lines is not None:
+            self._read_plain(lines, emit)
+            return
         try:
             self._read_lines(data, start, emit)
         except EventTooLargeError as error:
@@ -215,6 +219,53 @@ class Tokenizer:
             self._data.clear()
             self._value.clear()
             raise error
+
+    # -- the fast way ------------------------------------------------------------------------------------
+
+    def _plain_lines(self, data: bytes) -> list[bytes] | None:
+        """The lines of a read that begins with one, whose line ends are all alike and cannot break the limit.
+
+        Most reads are like that: whole events, with LF, or with CRLF throughout. Splitting runs at the speed
+        of memory; the exact way costs three times as much an event. The last line is the unfinished one.
+        """
+        if self._after_cr or self._line is not _Line.NAME or self._name:
+            return None
+        if self._limit is not None and self._size + len(data) > self._limit:
+            return None
+        # `13 in data` looks for a byte; `b"\r" in data` would look for a text, and costs five times that.
+        if _CR in data:
+            if data.count(b"\r") != data.count(b"\r\n"):
+                return None
+            data = data.replace(b"\r\n", b"\n")
+        return data.split(b"\n")
+
+    def _read_plain(self, lines: list[bytes], emit: Emit) -> None:
+        """Read lines, the last of which is unfinished; a data line and a blank line are an event at once."""
+        rest = lines.pop()
+        data: bytes | None = None  # of an event that has had no other data line
+        for line in lines:
+            if line[:6] == b"data: " and data is None and not self._has_data:
+                data = line[6:]
+            elif line:
+                if data is not None:
+                    self._take(b"data: " + data, 0)
+                    self._end_line(0)
+                    data = None
+                self._take(line, 0)
+                self._end_line(0)
+            elif data is None:
+                self._dispatch(emit)
+            else:
+                self.last_event_id = self._id
+                emit(ServerSentEvent(data, self._event or "message", self._id))
+                data = None
+                self._event = ""
+                self._size = 0
+        if data is not None:
+            self._take(b"data: " + data, 0)
+            self._end_line(0)
+        if rest:
+            self._take(rest, self.position - len(rest))
 
     # -- lines -------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ call find their call, and how content that comes as a list is told into text and
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 
@@ -123,6 +123,8 @@ class ChatReducer(ChoicesReducer[ChatCompletionChunk, ChatCompletion]):
         log: Where to note what is unusual; a log of its own by default.
     """
 
+    padding: ClassVar[dict[str, Any]] = {"choices": [], "obfuscation": None}
+
     def __init__(self, log: DiagnosticLog | None = None) -> None:
         super().__init__(CHUNK, _Choice, ChatCompletion, log)
 
@@ -131,6 +133,7 @@ class ChatReducer(ChoicesReducer[ChatCompletionChunk, ChatCompletion]):
         for piece in event.choices:
             if piece.usage is not None:
                 self._fields.add_field("usage", piece.usage)
+                self._head = None  # the chunk's own usage goes before that of a choice
         super().apply(event)
 
     @property
@@ -148,6 +151,9 @@ class ChatReducer(ChoicesReducer[ChatCompletionChunk, ChatCompletion]):
 
 class _Choice(FoldedChoice):
     """What is known of one choice."""
+
+    delta: ClassVar[dict[str, Any]] = {"delta": NO_DELTA}
+    lists: ClassVar[tuple[str, ...]] = (*FoldedChoice.lists, "content_filter_offsets")
 
     def __init__(self, log: DiagnosticLog) -> None:
         super().__init__(CHOICE, LOGPROBS, log)
@@ -173,6 +179,11 @@ class _Choice(FoldedChoice):
         return tokens
 
     def _apply_delta(self, delta: Delta) -> int:
+        content = delta.content
+        if isinstance(content, str) and delta == Delta(content):
+            # Most deltas are a piece of content, and one comparison in C stands for a look at each field.
+            self._texts.add_field("content", content)
+            return content != ""
         tokens = 0
         for name in TEXTS:
             value = getattr(delta, name)

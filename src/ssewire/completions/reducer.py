@@ -6,7 +6,7 @@ How each field merges is in the tables. A prompt that is echoed is text like any
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ssewire._choices import ChoicesReducer, FoldedChoice, LastUsage
 from ssewire._merge import First, Items, Keyed, Last, Merged, Text
@@ -72,12 +72,15 @@ class CompletionsReducer(ChoicesReducer[CompletionChunk, Completion]):
 class _Choice(FoldedChoice):
     """What is known of one choice."""
 
+    delta: ClassVar[dict[str, Any]] = {"text": None}
+
     def __init__(self, log: DiagnosticLog) -> None:
         super().__init__(CHOICE, LOGPROBS, log)
 
     def apply(self, piece: CompletionChunkChoice) -> int:
         if piece.text is not None:
             self.begun = True
+            self._fields.add_field("text", piece.text)
         self.add_fields(piece)
         return 1 if piece.text else 0
 

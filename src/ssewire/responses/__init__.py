@@ -66,11 +66,11 @@ from ssewire.responses.content import (
 )
 from ssewire.responses.dialect import (
     ALIASES,
-    EVENTS,
     AnyEvent,
     ResponsesDecoder,
 )
 from ssewire.responses.events import (
+    EVENT_TYPES,
     ApplyPatchCallOperationDiffDelta,
     ApplyPatchCallOperationDiffDone,
     AudioDelta,
@@ -194,7 +194,7 @@ from ssewire.responses.tagged import (
 
 __all__ = [
     "ALIASES",
-    "EVENTS",
+    "EVENT_TYPES",
     "AdditionalTools",
     "Annotation",
     "AnyEvent",

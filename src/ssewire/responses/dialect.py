@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, get_args
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 from ssewire._dialect import Decoder, Dialect, payload_or_text
-from ssewire._json import STRICT_ERRORS, PayloadDecoder
+from ssewire._json import STRICT_ERRORS
 from ssewire.errors import EventDecodeError
 from ssewire.events import DONE, UnknownEvent
 from ssewire.responses import events, items
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 AnyEvent = events.Event | UnknownEvent
 """What a Responses stream gives."""
-
-EVENTS: Final[dict[str, type[events.Event]]] = {each.type: each for each in get_args(events.KnownEvent)}
-"""The event types, by their `type` on the wire."""
-
 
 ALIASES: Final[Mapping[str, str]] = {
     "response.created": "response.created",
@@ -99,15 +95,16 @@ class ResponsesDecoder(Decoder[AnyEvent]):
         kind = self._aliases.get(kind, kind)
         if kind == "message" and payload.get("error"):
             kind = "error"  # an error object in place of an event, as a gateway sends it
-        known = EVENTS.get(kind)
-        if known is None:
+        if kind not in events.EVENT_TYPES:
             return UnknownEvent(kind, data), ()
-        return _decoder_of(known).lenient(data, name, refusal)
-
-
-@cache
-def _decoder_of(event_type: type[events.Event]) -> PayloadDecoder[events.Event]:
-    return PayloadDecoder(event_type)
+        if kind == named:
+            return self._payload.lenient(data, name, refusal)
+        try:
+            return self._payload.decode(json.dumps(payload | {"type": kind}).encode(), name)
+        except EventDecodeError as error:
+            failure = EventDecodeError(data, name)
+            failure.reason = error.reason
+            raise failure from error
 
 
 def error_of(event: AnyEvent, name: str, raw: bytes) -> Any:

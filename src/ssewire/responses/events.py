@@ -419,6 +419,7 @@ class ShellCallOutputContentDelta(ItemEvent, frozen=True, tag="response.shell_ca
 
     command_index: int | None = field(default_factory=NoneType)
     delta: ShellCallOutputDelta | None = field(default_factory=NoneType)
+    obfuscation: str | None = None
 
 
 class ShellCallOutputContentDone(ItemEvent, frozen=True, tag="response.shell_call_output_content.done"):
