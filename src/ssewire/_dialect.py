@@ -60,11 +60,6 @@ def never(_event: Any) -> bool:
     return False
 
 
-def nothing(_final: Any) -> Iterable[str]:
-    """For a dialect whose final objects hold nothing beside the first answer's text."""
-    return ()
-
-
 @dataclass(frozen=True)
 class Dialect(Generic[E, S]):
     """One API's way of streaming."""
@@ -78,12 +73,12 @@ class Dialect(Generic[E, S]):
     """The error in an event, by the event, its SSE name and its data; None for none."""
     text_of: Callable[[E, int], str]
     """The text that an event adds to one choice's answer."""
+    beside_text: Callable[[S], Iterable[str]]
+    """What a final object holds that is not the first answer's text, a line each, for people."""
     claims: Callable[[dict[str, Any]], bool]
     """Whether a payload is of this dialect."""
     ends_with_done: bool
     """`[DONE]` is the end mark."""
-    beside_text: Callable[[S], Iterable[str]] = nothing
-    """What a final object holds that is not the first answer's text, a line each, for people."""
     ends: Callable[[E], bool] = never
     """Whether an event is the end mark."""
     awaits_explanation: Callable[[E], bool] = never
@@ -165,8 +160,12 @@ class ChunkDecoder(Decoder[E]):
             return super().read(data, name)
         except EventDecodeError:
             chunk_type: Any = self._payload.type
-            if name == "error" and issubclass(chunk_type, self.chunk_type):
+            if name != "error" or not issubclass(chunk_type, self.chunk_type):
+                raise
+            try:
                 return chunk_type(error=payload_or_text(data)), ()
+            except TypeError:  # a caller's type asks for more
+                pass
             raise
 
 

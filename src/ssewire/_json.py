@@ -70,10 +70,12 @@ class PayloadDecoder(Generic[T]):
             if self._build is None:
                 self._build = builder(self.type)
             built: T = self._build(parse(raw, repairs), "$", repairs)
-        except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
             failure = EventDecodeError(raw, event)
             failure.reason = str(refusal or error)
             raise failure from (refusal or error)
+        if refusal is not None and not repairs:
+            repairs.append(f"left out: {refusal}")  # it stood where no type looks
         return built, repairs
 
 
@@ -116,6 +118,21 @@ def plain(value: Any) -> Any:
             return value
 
 
+def written(value: Any) -> bytes:
+    """What `parse` gave, as JSON again, its numbers as they were."""
+    match value:
+        case Number():
+            return value.encode()
+        case list():
+            return b"[%b]" % b",".join(map(written, value))
+        case dict():
+            return b"{%b}" % b",".join(
+                b"%b:%b" % (written(key), written(each)) for key, each in value.items()
+            )
+        case _:
+            return json.dumps(value).encode()
+
+
 def loads(raw: bytes) -> Any:
     """Plain values of a JSON text, leniently.
 
@@ -142,6 +159,7 @@ def extra_fields(event_type: type[msgspec.Struct] | msgspec.Struct, raw: bytes) 
     if not isinstance(payload, dict):
         raise EventDecodeError(raw)
     known = {field.encode_name for field in msgspec.structs.fields(event_type)}
+    known.add(event_type.__struct_config__.tag_field or "")
     return {name: value for name, value in payload.items() if name not in known}
 
 
@@ -150,7 +168,7 @@ def _is_float(number: Number) -> bool:
 
 
 def _integer(number: Number) -> int:
-    if len(number) > MAX_INTEGER_DIGITS:
+    if len(number.removeprefix("-")) > MAX_INTEGER_DIGITS:
         raise ValueError(f"integer of {len(number)} digits")
     return int(number)
 
@@ -170,13 +188,11 @@ class JsonProgress:
         self._depth = 0
         self._quoted = False
         self._escaped = False  # the last piece ended in a backslash
-        self._values = 0  # how many brackets or strings have been closed at the top
-        self._scalar = ""  # the start of a text without bracket or quote
+        self._values = 0  # how many brackets and strings have been closed at the top
+        self._scalar = ""  # what stands at the top beside them
 
     def feed(self, piece: str) -> None:
         """Take the next piece."""
-        if not self._values and not self._depth and len(self._scalar) <= MAX_SCALAR_CHARS:
-            self._scalar += piece[: MAX_SCALAR_CHARS + 1]
         at = 1 if self._escaped and piece else 0
         self._escaped = self._escaped and not piece
         for mark in _MARKS.finditer(piece):
@@ -187,16 +203,27 @@ class JsonProgress:
                 if char == "\\":
                     at = mark.start() + 2
                     self._escaped = at > len(piece)
-                elif char == '"':
-                    self._quoted = False
-                    self._values += self._depth == 0
-            elif char == '"':
-                self._quoted = True
-            elif char in "[{":
-                self._depth += 1
-            elif char in "]}":
-                self._depth -= 1
+                    continue
+                if char != '"':
+                    continue
+                self._quoted = False
                 self._values += self._depth == 0
+            else:
+                self._beside(piece[at : mark.start()])
+                if char == '"':
+                    self._quoted = True
+                elif char in "[{":
+                    self._depth += 1
+                elif char in "]}":
+                    self._depth -= 1
+                    self._values += self._depth == 0
+            at = mark.end()
+        if not self._quoted:
+            self._beside(piece[at:])
+
+    def _beside(self, text: str) -> None:
+        if not self._depth and len(self._scalar) <= MAX_SCALAR_CHARS:
+            self._scalar += text if self._scalar else text.lstrip()
 
     @property
     def whole(self) -> bool:
@@ -204,10 +231,12 @@ class JsonProgress:
         if self._quoted or self._depth:
             return False
         if self._values:
-            return self._values == 1
+            return self._values == 1 and not self._scalar.strip()
+        if len(self._scalar) > MAX_SCALAR_CHARS:
+            return False
         try:
-            msgspec.json.decode(self._scalar[:MAX_SCALAR_CHARS])
-        except msgspec.DecodeError:
+            msgspec.json.decode(self._scalar)
+        except (msgspec.DecodeError, UnicodeEncodeError):
             return False
         return True
 
@@ -244,19 +273,19 @@ class _Builders:
                     reading.null = True
                 case inspect.BoolType():
                     reading.boolean = True
-                case inspect.StrType():
+                case inspect.StrType(min_length=None, max_length=None, pattern=None):
                     reading.text = True
-                case inspect.IntType():
+                case inspect.IntType(gt=None, ge=None, lt=None, le=None, multiple_of=None):
                     reading.integer = True
-                case inspect.FloatType():
+                case inspect.FloatType(gt=None, ge=None, lt=None, le=None, multiple_of=None):
                     reading.number = True
-                case inspect.ListType():
+                case inspect.ListType(min_length=None, max_length=None):
                     reading.item = self.of(member.item_type)
-                case inspect.DictType():
+                case inspect.DictType(min_length=None, max_length=None, key_type=inspect.StrType()):
                     reading.value = self.of(member.value_type)
                 case inspect.RawType():
                     return _raw
-                case inspect.StructType():
+                case inspect.StructType(array_like=False, tag=None | str()):
                     reading.structs[member.tag] = self._struct(member)
                     reading.tag_field = member.tag_field
                     reading.unknown = getattr(member.cls, "unknown_member", None)
@@ -281,7 +310,10 @@ class _Builders:
                     repairs.append(f"null at {there}")
                 else:
                     found[field.name] = item(value[field.encode_name], there, repairs)
-            return info.cls(**found)
+            try:
+                return info.cls(**found)
+            except TypeError as error:  # what a caller's type says of its values
+                raise ValueError(f"{error} at {path}") from error
 
         self._structs[info.cls] = build
         for field, declared in zip(info.fields, msgspec.structs.fields(info.cls), strict=True):
@@ -297,7 +329,8 @@ class _Builders:
             return self.of(info)
         except _Unsupported:
             # A field that a caller's type adds: a date, an enum. It is read as msgspec reads it.
-            return lambda value, _path, _repairs: msgspec.convert(plain(value), annotation)
+            strict = msgspec.json.Decoder(annotation).decode
+            return lambda value, _path, _repairs: strict(written(value))
 
 
 class _Reading:
@@ -366,7 +399,8 @@ class _Reading:
 
 def _raw(value: Any, path: str, repairs: list[str]) -> msgspec.Raw:
     """JSON that is decoded later, written anew; halves of surrogate pairs and NaN stay what they are."""
-    return msgspec.Raw(json.dumps(_any(value, path, repairs)).encode())
+    _any(value, path, repairs)
+    return msgspec.Raw(written(value))
 
 
 def _finite(number: Number, path: str, repairs: list[str]) -> float:

@@ -136,7 +136,7 @@ def without_halves(value: Any) -> Any:
         # Only a surrogate half keeps a value from being encoded, and msgspec finds it faster than any walk.
         msgspec.json.encode(value)
     except UnicodeEncodeError:
-        return msgspec.convert(_walk(msgspec.to_builtins(value)), type(value))
+        return _walk(value)
     return value
 
 
@@ -148,6 +148,10 @@ def _walk(value: Any) -> Any:
             return [_walk(each) for each in value]
         case dict():
             return {_walk(key): _walk(each) for key, each in value.items()}
+        case msgspec.Struct():
+            return msgspec.structs.replace(
+                value, **{name: _walk(each) for name, each in msgspec.structs.asdict(value).items()}
+            )
         case _:
             return value
 
@@ -220,35 +224,40 @@ class ReasoningDetails:
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
-        self._entries: list[dict[str, Last | Text]] = []
+        self._entries: list[dict[str, Any]] = []
 
     def add(self, value: Any) -> None:
         """Take each entry of a list."""
         for entry in value if isinstance(value, list) else [value]:
-            if not isinstance(entry, dict):
-                continue
-            if not (self._entries and _continues(entry, self._entries[-1])):
-                self._entries.append({})
-            fields = self._entries[-1]
-            for name, each in entry.items():
-                is_text = name in ("text", "summary") and isinstance(each, str)
-                held = fields.setdefault(name, Text() if is_text else Last())
-                if each is not None and (is_text or isinstance(held, Last)):
-                    held.add(each)
+            if isinstance(entry, dict):
+                if not (self._entries and _continues(entry, self._entries[-1])):
+                    self._entries.append({})
+                self._merge(entry, self._entries[-1])
+
+    def _merge(self, piece: dict[str, Any], entry: dict[str, Any]) -> None:
+        for key, value in piece.items():
+            name = whole_text(key)
+            if name in ("text", "summary") and isinstance(value, str):
+                if not isinstance(entry.get(name), Text):
+                    entry[name] = Text()
+                entry[name].add(value)
+            elif name not in entry or (value and not isinstance(entry[name], Text)):
+                entry[name] = without_halves(value)
 
     def value(self) -> list[dict[str, Any]]:
         """The entries, with the keys that came."""
-        return [{name: held.value() for name, held in entry.items()} for entry in self._entries]
+        return [
+            {name: held.value() if isinstance(held, Text) else held for name, held in entry.items()}
+            for entry in self._entries
+        ]
 
 
-def _continues(entry: dict[str, Any], last: dict[str, Last | Text]) -> bool:
-    def held(name: str) -> Any:
-        return last[name].value() if name in last else None
-
-    if entry.get("type") != held("type") or entry.get("type") == "reasoning.encrypted":
+def _continues(piece: dict[str, Any], entry: dict[str, Any]) -> bool:
+    if piece.get("type") != entry.get("type") or piece.get("type") == "reasoning.encrypted":
         return False
     return all(
-        entry.get(name) is None or held(name) is None or entry[name] == held(name) for name in ("id", "index")
+        piece.get(name) is None or entry.get(name) is None or piece[name] == entry[name]
+        for name in ("id", "index")
     )
 
 

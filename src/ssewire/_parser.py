@@ -46,6 +46,7 @@ class _End(NamedTuple):
     """The end of the body."""
 
     broken: bool
+    cause: SSEWireError | None
 
 
 class Parser(Generic[E, S]):
@@ -94,6 +95,7 @@ class Parser(Generic[E, S]):
         )  # tokenized, to be pulled
         self._tokenizer = Tokenizer(max_event_size=max_event_size, on_unknown_field=self._unknown_field)
         self._closed = False  # takes no more bytes
+        self._deaf = False  # an event was too large: what follows it is not looked at
         self._failure: SSEWireError | None = None  # what went wrong; `result()` raises it
         self._raise_next = False  # the failure is yet to be raised by a step
         self._waiting = False  # the failure may be explained by the next event
@@ -145,12 +147,17 @@ class Parser(Generic[E, S]):
     def _pull_all(self) -> list[tuple[E, bytes]]:
         """Pull what there is; what goes wrong behind an event is left for the next step."""
         found: list[tuple[E, bytes]] = []
-        while not (found and self._raise_next):
-            pair = self.pull()
+        while True:
+            try:
+                pair = self.pull()
+            except SSEWireError:
+                if not found:
+                    raise
+                self._raise_next = True
+                return found
             if pair is None:
-                break
+                return found
             found.append(pair)
-        return found
 
     # -- half steps, for a stream that hands out event by event ------------------------------------------
 
@@ -158,6 +165,10 @@ class Parser(Generic[E, S]):
         """Take the next bytes, and decode nothing yet."""
         if self._closed:
             raise RuntimeError("the parser is closed")
+        if self._deaf:
+            return
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a stream is read in bytes, not in {type(data).__name__}")
         if not self._seen and len(self._head) < MAX_HEAD_BYTES:
             self._head += data[: MAX_HEAD_BYTES - len(self._head)]
         try:
@@ -165,16 +176,21 @@ class Parser(Generic[E, S]):
             self._tokenizer.check()
         except EventTooLargeError as error:
             self._queue.append(error)
-            self._closed = True
+            self._deaf = True
         if self.verdict is not Verdict.OPEN:
             self._drop_late()
 
-    def push_end(self, *, broken: bool = False) -> None:
-        """The body ends here; what it left unfinished is an event if the end is clean and it decodes."""
+    def push_end(self, *, broken: bool = False, cause: SSEWireError | None = None) -> None:
+        """The body ends here; what it left unfinished is an event if the end is clean and it decodes.
+
+        Args:
+            broken: The transport failed.
+            cause: What to raise for that, unless the end of the stream was told before.
+        """
         if self._closed:
             return
         self._closed = True
-        if not broken:
+        if not broken and not self._deaf:
             pushed, self._queue = self._queue, deque()
             try:
                 self._queue.extend(self._tokenizer.close(flush=True))
@@ -182,7 +198,7 @@ class Parser(Generic[E, S]):
                 self._queue.append(error)
             pushed.extend(_Tail(each) if isinstance(each, ServerSentEvent) else each for each in self._queue)
             self._queue = pushed
-        self._queue.append(_End(broken))
+        self._queue.append(_End(broken, cause))
         if self.verdict is not Verdict.OPEN:
             self._drop_late()
 
@@ -197,7 +213,9 @@ class Parser(Generic[E, S]):
             elif isinstance(item, _Tail):
                 pair = self._take_tail(item.event)
             elif isinstance(item, _End):
-                self._settle(broken=item.broken)
+                self._settle(broken=item.broken, cause=item.cause)
+            elif self._waiting:
+                self._settle()
             else:
                 self._fail(item, Verdict.CLOSED)
             if pair is not None:
@@ -209,7 +227,9 @@ class Parser(Generic[E, S]):
         """The caller stops here: what has not ended yet is `closed`."""
         self._closed = True
         self._queue.clear()
-        if self.verdict is Verdict.OPEN:
+        if self._waiting:
+            self._settle()
+        elif self.verdict is Verdict.OPEN:
             self.verdict = Verdict.CLOSED
 
     def _check(self) -> None:
@@ -217,6 +237,7 @@ class Parser(Generic[E, S]):
         if self._raise_next and self._failure is not None:
             self._raise_next = False
             self._closed = True
+            self._queue.clear()
             raise self._told(self._failure)
 
     # -- what has arrived --------------------------------------------------------------------------------
@@ -315,10 +336,12 @@ class Parser(Generic[E, S]):
             self._decode(wire.data, wire.event)
         except EventDecodeError:
             self._cut = True
+            self._log.ordinal += 1
             self._log.note("cut_event", "the body ends inside an event")
             return None
+        pair = self._take(wire)
         self._log.note("unterminated", "the last event came without its blank line")
-        return self._take(wire)
+        return pair
 
     def _judge(self, event: E, wire: ServerSentEvent) -> None:
         """See whether an event tells an error or the end."""
@@ -338,6 +361,9 @@ class Parser(Generic[E, S]):
     def _refuse(self, error: EventDecodeError) -> None:
         """An event is malformed: do as the policy says."""
         error.ordinal = self._log.ordinal
+        if self._waiting:
+            self._settle()
+            return
         if self._malformed == "raise":
             self._fail(error, Verdict.CLOSED)
             return
@@ -347,18 +373,23 @@ class Parser(Generic[E, S]):
 
     # -- the end -----------------------------------------------------------------------------------------
 
-    def _settle(self, *, ended: bool = False, broken: bool = False) -> None:
+    def _settle(
+        self, *, ended: bool = False, broken: bool = False, cause: SSEWireError | None = None
+    ) -> None:
         """Give the verdict: the first that applies.
 
         Args:
             ended: The end mark came.
             broken: The transport failed.
+            cause: What to raise for that.
         """
         finished = self._reducer.finished
         if self._failure is not None:
             self._fail(self._failure, Verdict.FAILED)
         elif ended:
             self.verdict = Verdict.COMPLETE if finished else Verdict.NO_FINISH
+        elif cause is not None:
+            self._fail(cause, Verdict.TRUNCATED)
         elif broken or self._cut:
             self.verdict = Verdict.TRUNCATED
         elif finished and self.dialect.ends_with_done:
@@ -374,13 +405,15 @@ class Parser(Generic[E, S]):
     def _drop_late(self) -> None:
         """What comes after the end is no event any more, but it is noted."""
         for item in self._queue:
-            if isinstance(item, ServerSentEvent) and item.data.strip() != b"[DONE]":
+            if isinstance(item, EventTooLargeError) or (
+                isinstance(item, ServerSentEvent) and item.data.strip() != b"[DONE]"
+            ):
                 self._log.note("late_event", "an event after the end")
         self._queue.clear()
 
     def _explain_foreign_body(self) -> None:
         body = bytes(self._head)
-        payload = payload_or_text(body)
+        payload = payload_or_text(body.removeprefix(b"\xef\xbb\xbf"))
         if isinstance(payload, list) and payload:
             payload = payload[0]  # Google puts its error into a list
         if isinstance(payload, dict) and payload.get("error"):

@@ -26,10 +26,10 @@ class _Head:
 class Source(_Head):
     """A source that is read without `await`."""
 
-    def __init__(self, origin: Any, reads: Iterator[Any]) -> None:
+    def __init__(self, origin: Any, reads: Iterator[Any], *closing: Any) -> None:
         super().__init__(origin)
         self._reads = reads
-        self._closers = _closers(origin, reads, "close")
+        self._closers = _closers(closing, "close")
 
     @property
     def holds(self) -> bool:
@@ -41,18 +41,23 @@ class Source(_Head):
         return next(self._reads, None)
 
     def close(self) -> None:
-        """Close what was given, once."""
-        while self._closers:
-            self._closers.pop()()
+        """Close what was given, once, whatever fails on the way."""
+        if self._closers:
+            try:
+                self._closers.pop()()
+            finally:
+                self.close()
 
 
 class AsyncSource(_Head):
     """A source that is read with `await`."""
 
-    def __init__(self, origin: Any, reads: AsyncIterator[Any]) -> None:
+    def __init__(self, origin: Any, reads: AsyncIterator[Any], *closing: Any) -> None:
         super().__init__(origin)
+        self.ended = False
+        """There is nothing more to read."""
         self._reads = reads
-        self._closers = _closers(origin, reads, "aclose", "close")  # aiohttp's is `close`, and no coroutine
+        self._closers = _closers(closing, "aclose", "close")  # aiohttp's is `close`, and no coroutine
 
     @property
     def holds(self) -> bool:
@@ -61,19 +66,23 @@ class AsyncSource(_Head):
 
     async def read(self) -> Any:
         """The next bytes, or None at the end. What the source raises passes through."""
-        return await anext(self._reads, None)
+        data = await anext(self._reads, None)
+        self.ended = data is None
+        return data
 
     async def aclose(self) -> None:
-        """Close what was given, once."""
-        while self._closers:
-            closing = self._closers.pop()()
-            if hasattr(closing, "__await__"):
-                await closing
+        """Close what was given, once, whatever fails on the way."""
+        if self._closers:
+            try:
+                closing = self._closers.pop()()
+                if hasattr(closing, "__await__"):
+                    await closing
+            finally:
+                await self.aclose()
 
 
-def _closers(origin: Any, reads: Any, *names: str) -> list[Callable[[], Any]]:
-    """How to close a response, and before it the iterator over it; what is in memory needs no closing."""
-    things = [] if origin is None else [origin] if origin is reads else [origin, reads]
+def _closers(things: tuple[Any, ...], *names: str) -> list[Callable[[], Any]]:
+    """How to close each thing that can be closed; the last is closed first."""
     found = (next((getattr(each, name) for name in names if hasattr(each, name)), None) for each in things)
     return [close for close in found if callable(close)]
 
@@ -88,20 +97,24 @@ def open_source(origin: Any, other: str) -> Source:
     Raises:
         TypeError: It is none, or has to be awaited.
     """
-    if isinstance(origin, _BYTES):
-        return Source(None, iter((bytes(origin),)))
-    read = _body_already_read(origin)
-    if read is not None:
-        return Source(origin, iter((read,)))
-    if _is_async(origin):
+    body = _in_memory(origin)
+    if body is not None:
+        return Source(origin, iter((body,)))
+    reads: Iterator[Any]
+    if _is_response(origin, "iter_bytes", Iterable):
+        reads = iter(origin.iter_bytes())
+    elif callable(getattr(origin, "iter_content", None)):
+        reads = iter(origin.iter_content(None))
+    elif _is_iterable(origin):
+        reads = iter(origin)
+        return Source(origin, reads, *((origin,) if reads is origin else (origin, reads)))
+    elif _is_async(origin):
         raise TypeError(f"{_name(origin)} has to be awaited: use {other}")
-    if callable(getattr(origin, "iter_bytes", None)):
-        return Source(origin, iter(origin.iter_bytes()))
-    if callable(getattr(origin, "iter_content", None)):
-        return Source(origin, iter(origin.iter_content(None)))
-    if isinstance(origin, Iterable) and not isinstance(origin, (str, Mapping)):
-        return Source(origin, iter(origin))
-    raise TypeError(f"no source of bytes: {_name(origin)}; give a response, an iterable of bytes, or bytes")
+    else:
+        raise TypeError(
+            f"no source of bytes: {_name(origin)}; give a response, an iterable of bytes, or bytes"
+        )
+    return Source(origin, reads, origin, reads)
 
 
 def open_async_source(origin: Any, other: str) -> AsyncSource:
@@ -114,60 +127,65 @@ def open_async_source(origin: Any, other: str) -> AsyncSource:
     Raises:
         TypeError: It is none, or cannot be awaited.
     """
-    if isinstance(origin, _BYTES):
-        return AsyncSource(None, _each((bytes(origin),)))
-    read = _body_already_read(origin)
-    if read is not None:
-        return AsyncSource(origin, _each((read,)))
+    body = _in_memory(origin)
+    if body is not None:
+        return AsyncSource(origin, _each((body,)))
     if isinstance(origin, (list, tuple)):
-        return AsyncSource(None, _each(origin))
-    if not _is_async(origin):
-        if _is_sync(origin):
-            raise TypeError(f"{_name(origin)} cannot be awaited: use {other}")
+        return AsyncSource(origin, _each(origin))
+    reads: AsyncIterator[Any]
+    if _is_response(origin, "aiter_bytes", AsyncIterable):
+        reads = aiter(origin.aiter_bytes())
+    elif _is_aiohttp(origin):
+        reads = aiter(origin.content.iter_any())
+    elif isinstance(origin, AsyncIterable):
+        reads = aiter(origin)
+        return AsyncSource(origin, reads, *((origin,) if reads is origin else (origin, reads)))
+    elif _is_sync(origin):
+        raise TypeError(f"{_name(origin)} cannot be awaited: use {other}")
+    else:
         raise TypeError(
             f"no source of bytes: {_name(origin)}; give a response, an async iterable of bytes, or bytes"
         )
-    if callable(getattr(origin, "aiter_bytes", None)):
-        return AsyncSource(origin, aiter(origin.aiter_bytes()))
-    if callable(getattr(getattr(origin, "content", None), "iter_any", None)):
-        return AsyncSource(origin, aiter(origin.content.iter_any()))
-    return AsyncSource(origin, aiter(origin))
+    return AsyncSource(origin, reads, origin, reads)
 
 
-def _is_async(origin: Any) -> bool:
-    """Whether it has to be awaited."""
-    if callable(getattr(origin, "aiter_bytes", None)):
-        # httpx and httpx2 have one class for both; what tells them apart is the stream inside.
-        stream = getattr(origin, "stream", None)
-        return not callable(getattr(origin, "iter_bytes", None)) or not isinstance(stream, Iterable)
-    if isinstance(origin, AsyncIterable):
-        return True
-    return _is_aiohttp(origin)
-
-
-def _is_aiohttp(origin: Any) -> bool:
-    return hasattr(origin, "release") and callable(
-        getattr(getattr(origin, "content", None), "iter_any", None)
-    )
-
-
-def _is_sync(origin: Any) -> bool:
-    return (
-        callable(getattr(origin, "iter_bytes", None))
-        or callable(getattr(origin, "iter_content", None))
-        or (isinstance(origin, Iterable) and not isinstance(origin, (str, Mapping)))
-    )
-
-
-def _body_already_read(origin: Any) -> bytes | None:
-    """The body of an httpx response that was read before it came here."""
-    if getattr(origin, "is_stream_consumed", False) and callable(getattr(origin, "aiter_bytes", None)):
+def _in_memory(origin: Any) -> bytes | None:
+    """Bytes, or the body of an httpx response that was read before it came here."""
+    if isinstance(origin, _BYTES):
+        return bytes(origin)
+    if getattr(origin, "is_stream_consumed", False) and hasattr(origin, "aiter_bytes"):
         try:
             body = origin.content
         except Exception:  # it was streamed, not kept: reading on tells so in its own words
             return None
         return body if isinstance(body, bytes) else None
     return None
+
+
+def _is_response(origin: Any, method: str, kind: type) -> bool:
+    """Whether it is read by that method. httpx has one class for both ways: its stream tells them apart."""
+    if not callable(getattr(origin, method, None)):
+        return False
+    return not hasattr(origin, "stream") or isinstance(origin.stream, kind)
+
+
+def _is_iterable(origin: Any) -> bool:
+    return isinstance(origin, Iterable) and not isinstance(origin, (str, Mapping))
+
+
+def _is_aiohttp(origin: Any) -> bool:
+    # `content` is looked at second: that of a requests response would be read whole.
+    return hasattr(origin, "release") and callable(
+        getattr(getattr(origin, "content", None), "iter_any", None)
+    )
+
+
+def _is_async(origin: Any) -> bool:
+    return hasattr(origin, "aiter_bytes") or isinstance(origin, AsyncIterable) or _is_aiohttp(origin)
+
+
+def _is_sync(origin: Any) -> bool:
+    return hasattr(origin, "iter_bytes") or hasattr(origin, "iter_content") or _is_iterable(origin)
 
 
 async def _each(reads: Iterable[Any]) -> AsyncIterator[Any]:

@@ -11,7 +11,7 @@ from ssewire._merge import REPLACEMENT, join_halves
 from ssewire._source import AsyncSource, Source, open_async_source, open_source
 from ssewire._timing import Stopwatch, Timing
 from ssewire._wire.tokenizer import DEFAULT_MAX_EVENT_BYTES
-from ssewire.errors import SSEWireError, StreamInterruptedError
+from ssewire.errors import StreamInterruptedError
 from ssewire.events import Diagnostic, Verdict
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class _Stream(Generic[E, S]):
         self._over = False  # nothing more is handed out
 
     def _open(self, source: Any) -> Any:
-        raise NotImplementedError
+        """Recognise the source."""
 
     # -- what has arrived --------------------------------------------------------------------------------
 
@@ -131,13 +131,11 @@ class _Stream(Generic[E, S]):
             self._tokens = tokens
         return pair
 
-    def _interrupted(self, error: Exception) -> SSEWireError:
-        """The exception for a source that broke with `error`, unless the provider's own error is known."""
-        self._parser.push_end(broken=True)
-        self._parser.pull()
-        interrupted = StreamInterruptedError(f"the transport broke: {error or type(error).__name__}")
-        interrupted.snapshot = self._parser.snapshot()
-        return interrupted
+    def _push_interruption(self, error: Exception) -> None:
+        """The source broke with `error`."""
+        interrupted = StreamInterruptedError(f"the transport broke: {str(error) or type(error).__name__}")
+        interrupted.__cause__ = error
+        self._parser.push_end(broken=True, cause=interrupted)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.verdict.value}>"
@@ -163,7 +161,12 @@ class Stream(_Stream[E, S]):
                 if self._parser.verdict is not Verdict.OPEN:
                     self.close()
                     raise StopIteration
-                self._push(self._read())
+                try:
+                    data = self._source.read()
+                except Exception as error:
+                    self._push_interruption(error)
+                else:
+                    self._push(data)
         except StopIteration:
             raise
         except BaseException:
@@ -171,12 +174,6 @@ class Stream(_Stream[E, S]):
                 self.close()
             raise
         return pair
-
-    def _read(self) -> Any:
-        try:
-            return self._source.read()
-        except Exception as error:
-            raise self._interrupted(error) from error
 
     def raw(self) -> RawEvents[E, S]:
         """Iterate over pairs of an event and the data that it was decoded from."""
@@ -243,7 +240,12 @@ class AsyncStream(_Stream[E, S]):
                     await self._drain()
                     await self.aclose()
                     raise StopAsyncIteration
-                self._push(await self._read())
+                try:
+                    data = await self._source.read()
+                except Exception as error:
+                    self._push_interruption(error)
+                else:
+                    self._push(data)
         except StopAsyncIteration:
             raise
         except BaseException:
@@ -252,26 +254,22 @@ class AsyncStream(_Stream[E, S]):
             raise
         return pair
 
-    async def _read(self) -> Any:
-        try:
-            return await self._source.read()
-        except Exception as error:
-            raise self._interrupted(error) from error
-
     async def _drain(self) -> None:
         """Read on behind the end mark for a moment: an HTTP/1.1 connection is reusable once it is drained."""
         import asyncio  # whoever awaits has paid for it
 
         try:
-            asyncio.get_running_loop()
+            loop = asyncio.get_running_loop()
         except RuntimeError:
             return  # another kind of loop, which has other timeouts
         if not self._source.holds:
             return
+        deadline = loop.time() + DRAIN_SECONDS
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while (data := await self._source.read()) is not None:
-                    self._parser.push(data)
+            async with asyncio.timeout_at(deadline):
+                # The timeout cannot interrupt a source that never waits.
+                while not self._source.ended and loop.time() < deadline:
+                    self._parser.push(await self._source.read() or b"")
 
     def raw(self) -> AsyncRawEvents[E, S]:
         """Iterate over pairs of an event and the data that it was decoded from."""

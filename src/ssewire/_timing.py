@@ -46,6 +46,7 @@ class Stopwatch:
     """Collects the stamps of one stream."""
 
     __slots__ = (
+        "_counted",
         "_first_byte",
         "_first_event",
         "_first_token",
@@ -63,10 +64,12 @@ class Stopwatch:
         self._last_token: float | None = None
         self._last_byte: float | None = None
         self._gaps = array("d")
+        self._counted = False  # the last read has brought a token
 
     def read(self, now: float) -> None:
         """A read brought bytes."""
         self._last_byte = now
+        self._counted = False
         if self._first_byte is None:
             self._first_byte = now
 
@@ -77,8 +80,9 @@ class Stopwatch:
             return
         if self._first_event is None:
             self._first_event = now
-        if not token or now == self._last_token:
+        if not token or self._counted:
             return
+        self._counted = True
         if self._last_token is None:
             self._first_token = now
         else:

@@ -135,6 +135,12 @@ class NotAnEventStreamError(SSEWireError):
         self.headers = headers
         self.body = body
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The mappings of some clients do not pickle.
+        headers = None if self.headers is None else dict(self.headers)
+        state = vars(self) | {"headers": headers}
+        return type(self), (self.status, headers, self.body), state
+
     def __str__(self) -> str:
         status = "" if self.status is None else f" (status {self.status})"
         return f"not an event stream{status}: {_shown(self.body)}"

@@ -8,7 +8,7 @@ import msgspec
 
 from ssewire._choices import index_of
 from ssewire._dialect import ChunkDecoder, Dialect, error_of_chunk
-from ssewire.chat.reducer import ChatReducer
+from ssewire.chat.reducer import ChatReducer, delta_of
 from ssewire.chat.types import ChatCompletion, ChatCompletionChunk, Custom, Function
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def text_of(chunk: ChatCompletionChunk, index: int) -> str:
     for position, choice in enumerate(chunk.choices):
         if index_of(choice, position) != index:
             continue
-        content = choice.delta.content
+        content = delta_of(choice).content
         if isinstance(content, str):
             texts.append(content)
         elif content is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 
-from ssewire._choices import ChoicesReducer, FoldedChoice, LastUsage
+from ssewire._choices import NO_USAGE, ChoicesReducer, FoldedChoice, LastUsage
 from ssewire._json import JsonProgress
 from ssewire._merge import (
     Fields,
@@ -39,6 +39,7 @@ from ssewire.chat.types import (
     Function,
     FunctionDelta,
     Message,
+    NoDelta,
     ToolCall,
     ToolCallDelta,
 )
@@ -144,9 +145,10 @@ class ChatReducer(ChoicesReducer[ChatCompletionChunk, ChatCompletion]):
             return usage
         groq = self._fields.get("x_groq")
         try:
-            return msgspec.convert(groq["usage"], CompletionUsage) if groq else None
+            usage = msgspec.convert(groq["usage"], CompletionUsage) if groq else None
         except (TypeError, KeyError, msgspec.ValidationError):
             return None
+        return None if usage == NO_USAGE else usage
 
 
 class _Choice(FoldedChoice):
@@ -165,8 +167,8 @@ class _Choice(FoldedChoice):
 
     def apply(self, piece: ChunkChoice) -> int:
         tokens = 0
-        delta = _delta_of(piece)
-        if delta is not NO_DELTA:
+        delta = delta_of(piece)
+        if not isinstance(delta, NoDelta):
             self.begun = True
             tokens = self._apply_delta(delta)
         if isinstance(piece.content_filter_offsets, dict):
@@ -216,12 +218,12 @@ class _Choice(FoldedChoice):
         return Choice(**self.values(index, ChoiceLogprobs), message=Message(**message))
 
 
-def _delta_of(piece: ChunkChoice) -> Delta:
+def delta_of(piece: ChunkChoice) -> Delta:
     """The delta; of a choice that has none but a whole message, the message."""
-    if piece.delta is NO_DELTA and isinstance(piece.message, dict):
+    if isinstance(piece.delta, NoDelta) and isinstance(piece.message, dict):
         try:
             return msgspec.convert(piece.message, Delta)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):
             pass
     return piece.delta
 
@@ -256,7 +258,7 @@ class _Called:
         if name and name != self.name:
             name = without_halves(name)
             # llama.cpp and Fireworks repeat the whole name with every delta; some servers cut it into pieces.
-            if self.empty:
+            if self.empty or not self.name:
                 self.name += name
             else:
                 self._log.note("tool_call_name", f"name {name!r} ignored: the call is {self.name!r}")

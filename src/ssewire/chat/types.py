@@ -143,8 +143,11 @@ class Delta(Struct, frozen=True, gc=False, omit_defaults=True):
     token_id: Any = None  # Together
 
 
-NO_DELTA: Final = Delta()
-"""The delta of a choice that came without one, as Azure's asynchronous filter sends it."""
+class NoDelta(Delta, frozen=True):
+    """The delta of a choice that came without one, as Azure's asynchronous filter sends it."""
+
+
+NO_DELTA: Final = NoDelta()
 
 
 class ChunkChoice(Struct, frozen=True, gc=False, omit_defaults=True):

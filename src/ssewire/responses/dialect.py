@@ -84,8 +84,8 @@ class ResponsesDecoder(Decoder[AnyEvent]):
     def _read_odd(self, data: bytes, name: str, refusal: Exception) -> tuple[AnyEvent, Sequence[str]]:
         """Decode what is not one of the known events as it should be."""
         payload = payload_or_text(data)
-        if isinstance(payload, str) and name == "error":
-            return events.Error(message=payload), ()
+        if name == "error" and not isinstance(payload, dict):
+            return events.Error(message=payload if isinstance(payload, str) else repr(payload)), ()
         if not isinstance(payload, dict):
             failure = EventDecodeError(data, name)
             failure.reason = str(refusal)

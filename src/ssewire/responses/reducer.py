@@ -9,17 +9,24 @@ from __future__ import annotations
 
 from enum import Enum, auto
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
+from msgspec import Raw
 
-from ssewire._json import PayloadDecoder
+from ssewire._json import STRICT_ERRORS, PayloadDecoder
 from ssewire._merge import Text, without_halves
+from ssewire.errors import EventDecodeError
 from ssewire.events import Diagnostic, DiagnosticLog, UnknownEvent
 from ssewire.responses import events
 from ssewire.responses.compare import Difference, compare
+from ssewire.responses.content import ReasoningText
 from ssewire.responses.items import OutputItem
 from ssewire.responses.response import Response, read_response
+from ssewire.responses.tagged import UnknownMember
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Fold(Enum):
@@ -143,7 +150,7 @@ class ResponsesState(msgspec.Struct, frozen=True):
     """What a reducer knows, to be saved as JSON or MessagePack and to go on from, in another process too.
 
     Attributes:
-        sequence_number: The last that was seen: resume the stream after it.
+        sequence_number: The highest that was seen: resume the stream after it.
         beginning: The event that told of the response last, encoded.
         ending: The terminal event, encoded.
         items: The items, in a form that is ssewire's own.
@@ -171,7 +178,7 @@ class ResponsesReducer:
         self.tokens = 0
         """How many deltas have brought text, reasoning, a refusal, arguments or the like."""
         self.sequence_number: int | None = None
-        """The last sequence number that was seen."""
+        """The highest sequence number that was seen."""
         self._own_log = log is None
         self._log = log or DiagnosticLog()
         self._resume_after: int | None = None
@@ -208,7 +215,7 @@ class ResponsesReducer:
 
     def _is_next(self, event: events.Event | UnknownEvent) -> bool:
         """Whether the event was not seen before the stream was resumed; notes gaps."""
-        number = getattr(event, "sequence_number", None)
+        number = _number_of(event)
         if number is None:
             return True
         if self._resume_after is not None:
@@ -225,6 +232,7 @@ class ResponsesReducer:
             )
         elif number <= self.sequence_number:
             self._log.note("sequence_disorder", "a sequence number that is not the next")
+            return True
         self.sequence_number = number
         return True
 
@@ -242,8 +250,8 @@ class ResponsesReducer:
             if item.done is not None:
                 self._log.note("late_delta", f"{event.type} for an item that is done")
                 return
-            item.fold(event, row, value)
-            if row.fold is Fold.APPEND and value and row.item != "shell_call_output":
+            taken = item.fold(event, row, value)
+            if taken and row.fold is Fold.APPEND and value and row.item != "shell_call_output":
                 self.tokens += 1
 
     def _item_of(self, event: Any, kind: str) -> _Item:
@@ -251,6 +259,8 @@ class ResponsesReducer:
         item_id = getattr(event, "item_id", None)
         item = self._known(event.output_index, item_id)
         if item is None:
+            if isinstance(getattr(event, "part", None), ReasoningText):
+                kind = "reasoning"
             item = self._open(
                 event.output_index, {"type": kind, "id": item_id or "", "status": "in_progress"}
             )
@@ -266,7 +276,7 @@ class ResponsesReducer:
         return same[-1] if same else self._items[-1] if self._items and not item_id else None
 
     def _open(self, index: int | None, tree: dict[str, Any]) -> _Item:
-        at = len(self._items) if index is None else index
+        at = max(self._by_index, default=-1) + 1 if index is None else index
         item = self._by_index[at] = _Item(at, tree, self._log)
         self._items.append(item)
         return item
@@ -274,26 +284,31 @@ class ResponsesReducer:
     def _add(self, event: events.OutputItemAdded) -> None:
         if event.item is None:
             return
-        tree: dict[str, Any] = dict(msgspec.to_builtins(without_halves(event.item)))
-        known = self._known(event.output_index, tree.get("id")) if event.output_index is not None else None
-        if known is None:
+        tree = _tree_of(event.item)
+        named = event.output_index is not None or tree.get("id")
+        known = self._known(event.output_index, tree.get("id")) if named else None
+        if known is None or self._reuses(known, tree.get("id")):
             self._open(event.output_index, tree)
-        elif known.made:
+        elif known.made and known.done is None:
             known.explain(tree)
-        elif known.tree.get("id") != tree.get("id") and known.done is not None:
-            self._log.note("output_index_reused", "an output index that a finished item has")
-            self._open(event.output_index, tree)
         else:
             self._log.note("item_added_again", "an item was added where one is")
 
     def _finish(self, event: events.OutputItemDone) -> None:
         if event.item is None:
             return
-        done = without_halves(event.item)
-        item = self._known(event.output_index, getattr(done, "id", None))
-        if item is None:
-            item = self._open(event.output_index, {"type": done.type})
-        item.done = done
+        item_id = _id_of(event.item)
+        item = self._known(event.output_index, item_id)
+        if item is None or self._reuses(item, item_id):
+            item = self._open(event.output_index, {"type": event.item.type, "id": item_id})
+        item.done = _whole(event.item, lambda raw: _item_decoder().decode(raw)[0])
+
+    def _reuses(self, known: _Item, item_id: Any) -> bool:
+        """Whether an item comes with the output index of another one, which is finished."""
+        if known.done is None or item_id in (known.tree.get("id"), _id_of(known.done)):
+            return False
+        self._log.note("output_index_reused", "an output index that a finished item has")
+        return True
 
     # -- what has arrived --------------------------------------------------------------------------------
 
@@ -366,8 +381,7 @@ class ResponsesReducer:
     def state(self) -> ResponsesState:
         """What the reducer knows, to go on from later."""
         beginning, ending = (
-            None if told is None else msgspec.json.encode(told.event)
-            for told in (self._beginning, self._ending)
+            None if told is None else told.encoded() for told in (self._beginning, self._ending)
         )
         return ResponsesState(self.sequence_number, beginning, ending, [item.dump() for item in self._items])
 
@@ -399,8 +413,12 @@ class _Told:
             response, repairs = read_response(self.event.raw_response, self.event.type)
             for repair in repairs:
                 self._log.note("repaired", repair)
-            self._response = without_halves(response)
+            self._response = _whole(response, lambda raw: read_response(Raw(raw), self.event.type)[0])
         return self._response
+
+    def encoded(self) -> bytes:
+        """The event, with nothing but its response."""
+        return msgspec.json.encode(type(self.event)(self.event.sequence_number, self.event.raw_response))
 
 
 # -- one item --------------------------------------------------------------------------------------------
@@ -446,59 +464,61 @@ class _Item:
         self.made = False
         self._snapshot = None
 
-    def fold(self, event: Any, row: Row, value: Any) -> None:
-        """Do what a row says."""
+    def fold(self, event: Any, row: Row, value: Any) -> bool:
+        """Do what a row says; returns whether there was a place for it."""
         self._snapshot = None
         entries: Any = self.tree
         place: list[str | int] = []
         for at, step in enumerate(row.path):
-            last = at == len(row.path) - 1
             key = (getattr(event, step[1:]) or 0) if step.startswith("#") else step
             place.append(key)
             if tuple(place) in self._closed and row.fold is not Fold.SET:
                 if row.fold is not Fold.OPEN:
                     self._log.note("late_delta", f"{event.type} for what is done")
-                return
-            if not last:
+                return False
+            if at < len(row.path) - 1:
                 entries = self._descend(entries, key, row.path[at + 1].startswith("#"), row.part)
-        self._put(entries, key, row, value)
+                if entries is None:
+                    break
+        if entries is None or not self._put(entries, key, row, value):
+            self._log.note("misplaced_event", f"{event.type} for an item that has something else there")
+            return False
         if row.fold is Fold.SET:
             self._closed.add(tuple(place))
+        return True
 
     def _descend(self, entries: Any, key: str | int, indexed: bool, part: str | None) -> Any:
-        """The entries of a list that is addressed by index, or the fields of an object."""
+        """The entries of a list that is addressed by index, or the fields of an object; None for neither."""
         held = entries.get(key)
         if isinstance(held, _Indexed):
             return held.entries
-        if indexed:
+        if indexed and (not held or isinstance(held, list)):
             entries[key] = _Indexed(dict(enumerate(held or ())))
             return entries[key].entries
-        if not isinstance(held, dict):
-            # Decoded parts are frozen; a copy of their fields may grow.
-            entries[key] = (
-                dict(msgspec.to_builtins(held)) if held is not None else {"type": part} if part else {}
-            )
-        return entries[key]
+        if not held:
+            held = entries[key] = {"type": part} if part else {}
+        return held if isinstance(held, dict) and not indexed else None
 
-    def _put(self, entries: dict[str | int, Any], key: str | int, row: Row, value: Any) -> None:
+    def _put(self, entries: dict[str | int, Any], key: str | int, row: Row, value: Any) -> bool:
         held = entries.get(key)
         if row.fold is Fold.APPEND:
             if not isinstance(held, Text):
-                begun = held
-                held = entries[key] = Text()
-                if begun:
-                    held.add(begun)
+                if held and not isinstance(held, str):
+                    return False
+                begun, held = held or "", Text()
+                held.add(begun)
+                entries[key] = held
             held.add(value)
         elif row.fold is Fold.EXTEND:
+            if held and not isinstance(held, list):
+                return False
             if held:
-                held += without_halves(value)
+                held += _tree_of(value)
             else:
-                entries[key] = list(without_halves(value))
-        elif row.fold is Fold.OPEN:
-            if not held:
-                entries[key] = without_halves(value)
-        else:
-            entries[key] = without_halves(value)
+                entries[key] = _tree_of(value)
+        elif row.fold is not Fold.OPEN or not held:
+            entries[key] = _tree_of(value)
+        return True
 
     def snapshot(self) -> Any:
         """The item so far."""
@@ -506,7 +526,11 @@ class _Item:
             return self.done
         if self._snapshot is None:
             raw = msgspec.json.encode(self.tree, enc_hook=_plain)
-            self._snapshot = _item_decoder().decode(raw)[0]
+            try:
+                self._snapshot = _item_decoder().decode(raw)[0]
+            except EventDecodeError:
+                # An event put into it what items of its type do not have.
+                self._snapshot = UnknownMember(msgspec.json.decode(raw))
         return self._snapshot
 
     def dump(self) -> list[Any]:
@@ -530,6 +554,46 @@ class _Item:
 def _item_decoder() -> PayloadDecoder[Any]:
     item: Any = OutputItem
     return PayloadDecoder(item)
+
+
+class _Numbered(msgspec.Struct, frozen=True, gc=False):
+    """What an event of unknown type may have in common with the others."""
+
+    sequence_number: int | None = None
+
+
+@cache
+def _numbered_decoder() -> msgspec.json.Decoder[_Numbered]:
+    return msgspec.json.Decoder(_Numbered)
+
+
+def _number_of(event: events.Event | UnknownEvent) -> int | None:
+    """The sequence number of an event."""
+    if not isinstance(event, UnknownEvent):
+        return event.sequence_number
+    try:
+        return _numbered_decoder().decode(event.raw).sequence_number
+    except STRICT_ERRORS:
+        return None
+
+
+def _tree_of(value: Any) -> Any:
+    """A decoded value as plain values of its own, without surrogate halves."""
+    return without_halves(msgspec.to_builtins(value))
+
+
+def _whole(value: Any, read: Callable[[bytes], Any]) -> Any:
+    """A decoded value, which may hold unknown members, with U+FFFD for each surrogate half in it."""
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return read(msgspec.json.encode(_tree_of(value)))
+    return value
+
+
+def _id_of(item: Any) -> Any:
+    """The id of an item of any type."""
+    return item.get("id") if isinstance(item, UnknownMember) else item.id
 
 
 def _value_of(event: Any, source: str) -> Any:
