@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -213,7 +214,7 @@ class FakeStdin:
     """A standard input that holds these bytes."""
 
     def __init__(self, content: bytes) -> None:
-        self.buffer: BinaryIO = io.BytesIO(content)
+        self.buffer = io.BytesIO(content)
 
 
 def test_stdin_is_a_dash(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -295,6 +296,16 @@ def test_a_reader_that_stops_reading_is_no_error(
         monkeypatch.setattr(sys, "stdout", stdout)
         monkeypatch.setattr(stdout, "write", broken, raising=False)
         assert main(["replay", str(body)]) == 0
+
+
+def test_the_module_is_the_command(
+    body: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ssewire", "replay", str(body)])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("ssewire", run_name="__main__")
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == "Good day\n"
 
 
 def test_the_command_is_installed_and_a_module_too(body: Path) -> None:

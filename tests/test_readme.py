@@ -51,9 +51,26 @@ def test_the_second_program_prints_the_answer_and_the_final_object(tmp_path: Pat
     assert "CompletionUsage(" in out
 
 
+RESPONSE = '{"id":"resp_1","object":"response","model":"example-1","output":[]'
+CALL = '{"type":"function_call","id":"fc_1","call_id":"call_1","name":"look_up","arguments":"{}"}'
+RECORDING = "".join(
+    f"data: {payload}\n\n"
+    for payload in (
+        f'{{"type":"response.created","sequence_number":0,"response":{RESPONSE}}}}}',
+        '{"type":"response.output_text.delta","sequence_number":1,"output_index":0,"delta":"Let me see. "}',
+        f'{{"type":"response.output_item.done","sequence_number":2,"output_index":1,"item":{CALL}}}',
+        f'{{"type":"response.completed","sequence_number":3,"response":{RESPONSE},"usage":{{"total_tokens":5}}}}}}',
+    )
+)
+
+
 def test_the_third_program_parses_a_recording(tmp_path: Path) -> None:
-    out = run(PROGRAMS[2], tmp_path, recording=ROOT / "src" / "ssewire" / "cli" / "demo.sse")
-    assert out.splitlines()[-1].startswith("complete CompletionUsage(")
+    recording = tmp_path / "recording.sse"
+    recording.write_text(RECORDING)
+    first, last = run(PROGRAMS[2], tmp_path, recording=recording).splitlines()
+    assert first == "Let me see. look_up {}"
+    assert last.startswith("complete ResponseUsage(")
+    assert "total_tokens=5" in last
 
 
 def test_every_verdict_is_explained() -> None:

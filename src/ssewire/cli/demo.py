@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ssewire import ChatStream
+from ssewire.chat.dialect import CHAT
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
-
 SECONDS_PER_READ: Final = 0.02
 
 
@@ -30,26 +29,23 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def run(_options: argparse.Namespace) -> int:
     """Show the demo."""
-    stream = ChatStream(_paced(files("ssewire.cli").joinpath("demo.sse").read_bytes()))
+    body = files("ssewire.cli").joinpath("demo.sse").read_bytes()
+    stream = ChatStream(map(_after_a_while, body.removesuffix(b"\n\n").split(b"\n\n")))
     print("typed events, as they come:\n")
     for number, chunk in enumerate(stream, 1):
         print(f"  {number:2}  {brief(chunk)}", flush=True)
     completion = stream.result()
-    message = completion.choices[0].message
-    print(f"\nfinal message:\n\n  {message.content}")
-    for call in message.tool_calls or ():
-        if call.function is not None:
-            print(f"  calls {call.function.name} with {call.function.arguments}")
+    choice = completion.choices[0]
+    print(f"\nfinal message:\n\n  {choice.message.content}")
+    for line in CHAT.beside_text(completion):
+        print(f"  {line}")
     timing = stream.timing
-    usage = completion.usage
-    print(f"\nverdict:  {stream.verdict.value} (finish reason: {completion.choices[0].finish_reason})")
+    print(f"\nverdict:  {stream.verdict.value} (finish reason: {choice.finish_reason})")
     print(
         f"timing:   first token after {_milliseconds(timing.time_to_first_token)}, "
-        f"all after {_milliseconds(timing.duration)}, "
-        f"longest gap {_milliseconds(max(timing.gaps, default=None))}"
+        f"all after {_milliseconds(timing.duration)}, longest gap {_milliseconds(max(timing.gaps))}"
     )
-    if usage is not None:
-        print(f"usage:    {usage.prompt_tokens} tokens in, {usage.completion_tokens} out")
+    print(f"usage:    {brief(completion.usage)}")
     return 0
 
 
@@ -67,13 +63,10 @@ def brief(value: Any) -> str:
     return repr(value)
 
 
-def _paced(body: bytes) -> Iterator[bytes]:
-    """The body, an event a read."""
-    for event in body.split(b"\n\n"):
-        if event.strip():
-            time.sleep(SECONDS_PER_READ)
-            yield event + b"\n\n"
+def _after_a_while(event: bytes) -> bytes:
+    time.sleep(SECONDS_PER_READ)
+    return event + b"\n\n"
 
 
 def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1000:.0f} ms"
+    return f"{(seconds or 0) * 1000:.0f} ms"

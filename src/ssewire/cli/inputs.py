@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ssewire._dialects import DIALECTS, detect_dialect
 
@@ -40,18 +41,10 @@ def reads_of(name: str) -> Iterator[bytes]:
     Raises:
         OSError: The file cannot be read.
     """
-    if name == STDIN:
-        yield from _reads(sys.stdin.buffer)
-        return
-    with open(name, "rb") as file:
-        yield from _reads(file)
-
-
-def _reads(file: BinaryIO) -> Iterator[bytes]:
-    # `read1` gives what a pipe holds at the moment; `read` would wait until the block is full.
-    read = getattr(file, "read1", file.read)
-    while data := read(READ_BYTES):
-        yield data
+    with nullcontext(sys.stdin.buffer) if name == STDIN else open(name, "rb") as file:
+        # `read1` gives what a pipe holds at the moment; `read` would wait until the block is full.
+        while data := file.read1(READ_BYTES):
+            yield data
 
 
 def open_stream(name: str, dialect: DialectName | None = None) -> tuple[DialectName | None, Stream[Any, Any]]:
