@@ -138,7 +138,11 @@ class Decoder(Generic[E]):
                     return DONE, ()
                 case b"" | b"null":
                     return None, ()
-            return self._payload.lenient(data, name, refusal)
+            return self._read_odd(data, name, refusal)
+
+    def _read_odd(self, data: bytes, name: str, refusal: Exception) -> tuple[E, Sequence[str]]:
+        """Decode what the strict way refuses, for that reason."""
+        return self._payload.lenient(data, name, refusal)
 
 
 class ChunkDecoder(Decoder[E]):
@@ -154,10 +158,10 @@ class ChunkDecoder(Decoder[E]):
     def __init__(self, type: type[E] | None = None) -> None:
         super().__init__(self.chunk_type if type is None else type)
 
-    def read(self, data: bytes, name: str) -> tuple[E | EndMark | None, Sequence[str]]:
-        """Decode; an error event may also hold a text instead of an object."""
+    def _read_odd(self, data: bytes, name: str, refusal: Exception) -> tuple[E, Sequence[str]]:
+        """An error event may also hold a text instead of an object."""
         try:
-            return super().read(data, name)
+            return super()._read_odd(data, name, refusal)
         except EventDecodeError:
             chunk_type: Any = self._payload.type
             if name != "error" or not issubclass(chunk_type, self.chunk_type):

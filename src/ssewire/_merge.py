@@ -147,7 +147,7 @@ def _walk(value: Any) -> Any:
         case list():
             return [_walk(each) for each in value]
         case dict():
-            return {_walk(key): _walk(each) for key, each in value.items()}
+            return type(value)((_walk(key), _walk(each)) for key, each in value.items())
         case msgspec.Struct():
             return msgspec.structs.replace(
                 value, **{name: _walk(each) for name, each in msgspec.structs.asdict(value).items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +41,8 @@ def reads_of(name: str) -> Iterator[bytes]:
     Raises:
         OSError: The file cannot be read.
     """
-    with nullcontext(sys.stdin.buffer) if name == STDIN else open(name, "rb") as file:
+    with ExitStack() as stack:
+        file: Any = sys.stdin.buffer if name == STDIN else stack.enter_context(open(name, "rb"))
         # `read1` gives what a pipe holds at the moment; `read` would wait until the block is full.
         while data := file.read1(READ_BYTES):
             yield data

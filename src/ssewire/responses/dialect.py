@@ -6,9 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire._dialect import Decoder, Dialect, payload_or_text
-from ssewire._json import STRICT_ERRORS
 from ssewire.errors import EventDecodeError
-from ssewire.events import DONE, UnknownEvent
+from ssewire.events import UnknownEvent
 from ssewire.responses import events, items
 from ssewire.responses.content import Refusal
 from ssewire.responses.reducer import ResponsesReducer
@@ -16,7 +15,6 @@ from ssewire.responses.reducer import ResponsesReducer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ssewire.events import EndMark
     from ssewire.responses.response import Response
 
 AnyEvent = events.Event | UnknownEvent
@@ -69,20 +67,7 @@ class ResponsesDecoder(Decoder[AnyEvent]):
         super().__init__(known)
         self._aliases = dict(aliases or {})
 
-    def read(self, data: bytes, name: str) -> tuple[AnyEvent | EndMark | None, Sequence[str]]:
-        """Decode the data of an event of that name, and tell what had to be repaired."""
-        try:
-            return self._payload.strict(data), ()
-        except STRICT_ERRORS as refusal:
-            match data.strip():
-                case b"[DONE]":
-                    return DONE, ()
-                case b"" | b"null":
-                    return None, ()
-            return self._read_odd(data, name, refusal)
-
     def _read_odd(self, data: bytes, name: str, refusal: Exception) -> tuple[AnyEvent, Sequence[str]]:
-        """Decode what is not one of the known events as it should be."""
         payload = payload_or_text(data)
         if name == "error" and not isinstance(payload, dict):
             return events.Error(message=payload if isinstance(payload, str) else repr(payload)), ()
