@@ -175,8 +175,8 @@ lines = st.one_of(
 # events with something else in between lead into that way and out of it.
 plain_blocks = st.builds(lambda colon, value: [b"data" + colon + value, b""], colons, plain_values)
 named_blocks = st.builds(
-    lambda name, value: [b"event: " + name, b"data: " + value, b""],
-    st.sampled_from((b"a.b", b"ping")),
+    lambda first, value: [*first, b"data: " + value, b""],
+    st.sampled_from(((b"event: a.b",), (b"event: ping",), (b"id: 5",), (b"id: 6", b"event: a.b"))),
     plain_values,
 )
 odd_blocks = st.builds(

@@ -55,6 +55,16 @@ class Reducer(Protocol[E_contra, S_co]):
         """When the answer was created, in seconds since 1970."""
 
 
+class Repeats(Protocol[E]):
+    """A fast way for payloads that repeat the one before but for a text."""
+
+    def take(self, payload: bytes) -> E | None:
+        """The event, folded; None where the payload does not repeat the last one."""
+
+    def learn(self, payload: bytes, event: E) -> None:
+        """Remember an event that was decoded and folded."""
+
+
 def never(_event: Any) -> bool:
     """For a dialect that has no such event."""
     return False
@@ -79,6 +89,8 @@ class Dialect(Generic[E, S]):
     """Whether a payload is of this dialect."""
     ends_with_done: bool
     """`[DONE]` is the end mark."""
+    repeats: Callable[[Any, Callable[[bytes], E]], Repeats[E]] | None = None
+    """Makes the fast way of decoding and folding, of a reducer and a strict decoder."""
     ends: Callable[[E], bool] = never
     """Whether an event is the end mark."""
     awaits_explanation: Callable[[E], bool] = never

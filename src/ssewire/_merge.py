@@ -284,6 +284,10 @@ class Fields:
             merge = self._merges[name] = self._table[name]()
         merge.add(value)
 
+    def merge(self, name: str) -> Any:
+        """What merges a field that has a value."""
+        return self._merges[name]
+
     def get(self, name: str) -> Any:
         """One field's value so far, or None."""
         return self._merges[name].value() if name in self._merges else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, NamedTuple, TypeVar
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 S = TypeVar("S")
+
+CR: Final = 0x0D
 
 MAX_HEAD_BYTES: Final = 64 * 2**10
 """How much of a body without events is kept, to tell what it was."""
@@ -88,12 +91,15 @@ class Parser(Generic[E, S]):
         self._decode_strictly = decoder.strict
         self._log = DiagnosticLog()
         self._reducer = self.dialect.reducer(self._log)
+        make_repeats = self.dialect.repeats if type is None else None
+        self._repeats = None if make_repeats is None else make_repeats(self._reducer, decoder.strict)
         self._malformed = malformed
         self._strict = strict
         self._queue: deque[ServerSentEvent | EventTooLargeError | _Tail | _End] = (
             deque()
         )  # tokenized, to be pulled
         self._tokenizer = Tokenizer(max_event_size=max_event_size, on_unknown_field=self._unknown_field)
+        self._max_line_size = sys.maxsize if max_event_size is None else max_event_size + len("data: ")
         self._closed = False  # takes no more bytes
         self._deaf = False  # an event was too large: what follows it is not looked at
         self._failure: SSEWireError | None = None  # what went wrong; `result()` raises it
@@ -179,6 +185,25 @@ class Parser(Generic[E, S]):
             self._deaf = True
         if self.verdict is not Verdict.OPEN:
             self._drop_late()
+
+    def take_read(self, data: Any) -> tuple[E, bytes] | None:
+        """The event of a read that is one plain event and repeats the one before; None for `push`.
+
+        A live stream has an event a read, most of which are like that. `partition` is the cheapest way to see
+        that a read is a line and a blank one.
+        """
+        if self._repeats is None or not self._tokenizer.fresh or type(data) is not bytes:
+            return None
+        line, _, rest = data.partition(b"\n")
+        if rest != b"\n" or line[:6] != b"data: " or len(line) > self._max_line_size or CR in line:
+            return None
+        payload = line[6:]
+        event = self._repeats.take(payload)
+        if event is None:
+            return None
+        self._tokenizer.skip(len(data))
+        self._log.ordinal += 1
+        return event, payload
 
     def push_end(self, *, broken: bool = False, cause: SSEWireError | None = None) -> None:
         """The body ends here; what it left unfinished is an event if the end is clean and it decodes.
@@ -306,6 +331,10 @@ class Parser(Generic[E, S]):
     def _take(self, wire: ServerSentEvent) -> tuple[E, bytes] | None:
         """Decode an event, fold it, and see whether it ends the stream."""
         self._log.ordinal += 1
+        if self._repeats is not None and wire.event == "message":
+            repeated: E | None = self._repeats.take(wire.data)
+            if repeated is not None:
+                return repeated, wire.data
         try:
             event: E | EndMark | None = self._decode_strictly(wire.data)
         except STRICT_ERRORS:
@@ -325,6 +354,8 @@ class Parser(Generic[E, S]):
         elif event is not DONE:
             self._reducer.apply(event)
             self._judge(event, wire)
+            if self._repeats is not None:
+                self._repeats.learn(wire.data, event)
             return event, wire.data
         elif self.dialect.ends_with_done:
             self._settle(ended=True)

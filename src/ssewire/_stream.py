@@ -113,23 +113,24 @@ class _Stream(Generic[E, S]):
 
     # -- half steps --------------------------------------------------------------------------------------
 
-    def _push(self, data: Any) -> None:
-        """Take one read, or None for the end of the source."""
+    def _take(self, data: Any) -> tuple[E, bytes] | None:
+        """Take one read, or None for the end of the source; returns its event, if the fast way had it."""
         if data is None:
             self._parser.push_end()
-            return
-        self._parser.push(data)
-        if len(data):
+            return None
+        pair = self._parser.take_read(data)
+        if pair is None:
+            self._parser.push(data)
+        if data:
             self._stopwatch.read(self._clock())
+        return pair
 
-    def _pull(self) -> tuple[E, bytes] | None:
-        """The next event of the reads that were taken, if there is one."""
-        pair = self._parser.pull()
-        if pair is not None:
-            tokens = self._parser.tokens
+    def _count(self) -> None:
+        """An event is handed out: stamp it if it is the first or brings a token."""
+        tokens = self._parser.tokens
+        if tokens != self._tokens or not tokens:
             self._stopwatch.event(token=tokens != self._tokens)
             self._tokens = tokens
-        return pair
 
     def _push_interruption(self, error: Exception) -> None:
         """The source broke with `error`."""
@@ -157,7 +158,7 @@ class Stream(_Stream[E, S]):
         if self._over:
             raise StopIteration
         try:
-            while (pair := self._pull()) is None:
+            while (pair := self._parser.pull()) is None:
                 if self._parser.verdict is not Verdict.OPEN:
                     self.close()
                     raise StopIteration
@@ -165,14 +166,16 @@ class Stream(_Stream[E, S]):
                     data = self._source.read()
                 except Exception as error:
                     self._push_interruption(error)
-                else:
-                    self._push(data)
+                    continue
+                if (pair := self._take(data)) is not None:
+                    break
         except StopIteration:
             raise
         except BaseException:
             with contextlib.suppress(Exception):  # the error at hand is the one to tell
                 self.close()
             raise
+        self._count()
         return pair
 
     def raw(self) -> RawEvents[E, S]:
@@ -235,7 +238,7 @@ class AsyncStream(_Stream[E, S]):
         if self._over:
             raise StopAsyncIteration
         try:
-            while (pair := self._pull()) is None:
+            while (pair := self._parser.pull()) is None:
                 if self._parser.verdict is not Verdict.OPEN:
                     await self._drain()
                     await self.aclose()
@@ -244,14 +247,16 @@ class AsyncStream(_Stream[E, S]):
                     data = await self._source.read()
                 except Exception as error:
                     self._push_interruption(error)
-                else:
-                    self._push(data)
+                    continue
+                if (pair := self._take(data)) is not None:
+                    break
         except StopAsyncIteration:
             raise
         except BaseException:
             with contextlib.suppress(Exception):  # the error at hand is the one to tell
                 await self.aclose()
             raise
+        self._count()
         return pair
 
     async def _drain(self) -> None:

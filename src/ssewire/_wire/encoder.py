@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ssewire._wire.tokenizer import MAX_RETRY_DIGITS
+
 if TYPE_CHECKING:
     from ssewire._wire.tokenizer import ServerSentEvent
 
@@ -24,7 +26,7 @@ def encode_event(event: ServerSentEvent, *, retry: int | None = None) -> bytes:
 
     Raises:
         ValueError: `event` is empty, `event` or `id` holds CR or LF, `id` holds NUL, one of the two is no
-            Unicode text (a lone surrogate), or `retry` is no integer of at least 0.
+            Unicode text (a lone surrogate), or `retry` is no integer of at least 0 and at most 640 digits.
         TypeError: `data` is not bytes.
     """
     if not isinstance(event.data, bytes):
@@ -39,8 +41,8 @@ def encode_event(event: ServerSentEvent, *, retry: int | None = None) -> bytes:
             raise ValueError("an id with NUL would be ignored")
         lines.append(b"id: " + _one_line("id", event.id))
     if retry is not None:
-        if type(retry) is not int or retry < 0:
-            raise ValueError(f"retry is milliseconds as an integer of at least 0, not {retry!r}")
+        if type(retry) is not int or not 0 <= retry < 10**MAX_RETRY_DIGITS:
+            raise ValueError("retry is milliseconds, an integer of at least 0 and at most 640 digits")
         lines.append(b"retry: %d" % retry)
     data = event.data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines += [b"data: " + line for line in data.split(b"\n")]

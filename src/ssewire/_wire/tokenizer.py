@@ -96,6 +96,7 @@ class Tokenizer:
         "_size",
         "_value",
         "_value_begun",
+        "fresh",
         "last_event_id",
         "position",
         "retry",
@@ -114,6 +115,8 @@ class Tokenizer:
         """The reconnection time in milliseconds, as last sent."""
         self.position = 0
         """How many bytes have been taken."""
+        self.fresh = False
+        """The last read ended with a blank line, so that the next begins an event; false while in doubt."""
 
         self._limit = max_event_size
         self._on_comment = on_comment
@@ -164,6 +167,7 @@ class Tokenizer:
             data = bytes(data)
         if not data:
             return
+        self.fresh = False
         start = self.position
         self.position = start + len(data)
         if self._held is not None:
@@ -220,6 +224,10 @@ class Tokenizer:
             self._value.clear()
             raise error
 
+    def skip(self, size: int) -> None:
+        """Count a read that somebody else has found to be whole events, while fresh."""
+        self.position += size
+
     # -- the fast way ------------------------------------------------------------------------------------
 
     def _plain_lines(self, data: bytes) -> list[bytes] | None:
@@ -266,6 +274,8 @@ class Tokenizer:
             self._end_line(0)
         if rest:
             self._take(rest, self.position - len(rest))
+        else:
+            self.fresh = lines[-1:] == [b""] and self._size == 0
 
     # -- lines -------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import msgspec
 from ssewire._choices import index_of
 from ssewire._dialect import ChunkDecoder, Dialect, error_of_chunk
 from ssewire.chat.reducer import ChatReducer, delta_of
+from ssewire.chat.repeats import Repeats
 from ssewire.chat.types import ChatCompletion, ChatCompletionChunk, Custom, Function
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ CHAT: Final[Dialect[ChatCompletionChunk, ChatCompletion]] = Dialect(
     reducer=ChatReducer,
     ends_with_done=True,
     error_of=error_of_chunk,
+    repeats=Repeats,
     text_of=text_of,
     beside_text=beside_text,
     claims=claims,

@@ -137,6 +137,19 @@ class ChatReducer(ChoicesReducer[ChatCompletionChunk, ChatCompletion]):
                 self._head = None  # the chunk's own usage goes before that of a choice
         super().apply(event)
 
+    def text(self, index: int, field: str) -> Text:
+        """Where the text of a choice that has one goes, for whoever knows that nothing else comes."""
+        choice: Any = self._choices[index]
+        text: Text = choice.texts.merge(field)
+        return text
+
+    def changed(self, *, tokens: bool) -> None:
+        """A text was added to, with something to read or not."""
+        self._snapshot = None
+        self.tokens += tokens
+        if self._own_log:
+            self._log.ordinal += 1
+
     @property
     def usage(self) -> CompletionUsage | None:
         """The usage as last sent."""
@@ -160,7 +173,7 @@ class _Choice(FoldedChoice):
     def __init__(self, log: DiagnosticLog) -> None:
         super().__init__(CHOICE, LOGPROBS, log)
         self._message = Fields(MESSAGE)
-        self._texts = Fields(TEXTS)
+        self.texts = Fields(TEXTS)
         self._audio: Fields | None = None
         self._function_call: _Called | None = None
         self._tool_calls = _ToolCalls(log)
@@ -184,15 +197,18 @@ class _Choice(FoldedChoice):
         content = delta.content
         if isinstance(content, str) and delta == Delta(content):
             # Most deltas are a piece of content, and one comparison in C stands for a look at each field.
-            self._texts.add_field("content", content)
+            self.texts.add_field("content", content)
             return content != ""
+        calls = delta.tool_calls
+        if calls and delta == Delta(tool_calls=calls):
+            return sum(map(self._tool_calls.apply, calls))
         tokens = 0
         for name in TEXTS:
             value = getattr(delta, name)
             if value is None:
                 continue
             for field, text in ((name, value),) if isinstance(value, str) else _told_apart(name, value):
-                self._texts.add_field(field, text)
+                self.texts.add_field(field, text)
                 tokens += text != ""
         self._message.add(delta)
         for call in delta.tool_calls or ():
@@ -208,7 +224,7 @@ class _Choice(FoldedChoice):
         return tokens
 
     def snapshot(self, index: int) -> Choice:
-        message = self._message.values() | self._texts.values()
+        message = self._message.values() | self.texts.values()
         if self._tool_calls.slots:
             message["tool_calls"] = [slot.snapshot() for slot in self._tool_calls.slots]
         if self._function_call is not None:

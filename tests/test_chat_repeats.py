@@ -1,0 +1,224 @@
+"""The fast way gives what the exact way gives: events, snapshots, counts and diagnostics, on any stream."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared import CHAT_BODIES, Body
+from ssewire import ChatCompletionChunk, ChatParser, ChatReducer, ChatStream, SSEWireError
+from ssewire.chat.dialect import CHAT, ChatDecoder
+from ssewire.chat.repeats import MAX_VAIN_LESSONS, Repeats
+
+if TYPE_CHECKING:
+    from ssewire._dialect import Dialect
+
+
+class ExactParser(ChatParser):
+    """A parser without the fast way."""
+
+    dialect: ClassVar[Dialect[Any, Any]] = dataclasses.replace(CHAT, repeats=None)
+
+
+class ExactStream(ChatStream):
+    """A stream without the fast way."""
+
+    parser_class = ExactParser
+
+
+def payload(content: str, *, padding: str | None = None, **changes: Any) -> bytes:
+    """A chunk as OpenAI writes it, the content as it stands in JSON."""
+    facts = {"id": '"c-1"', "model": '"m"', "index": "0", "finish": "null", "field": "content", "more": ""}
+    facts |= changes
+    end = "" if padding is None else f',"obfuscation":"{padding}"'
+    return (
+        f'{{"id":{facts["id"]},"created":7,"model":{facts["model"]},"choices":[{{"index":{facts["index"]},'
+        f'"delta":{{{facts["more"]}"{facts["field"]}":{content}}},"finish_reason":{facts["finish"]}}}]{end}}}'
+    ).encode(errors="surrogatepass")
+
+
+def seen(stream_class: type[ChatStream], reads: list[bytes]) -> list[Any]:
+    """All that a stream shows at each event, and in the end."""
+    story: list[Any] = []
+    stream = stream_class(reads, malformed="skip", max_event_size=400)
+    try:
+        for event, raw in stream.raw():
+            story.append((event, raw, stream.snapshot(), stream.usage))
+    except SSEWireError as error:
+        story.append((type(error), str(error)))
+    return [
+        *story,
+        stream.verdict,
+        stream.diagnostics,
+        stream.timing.first_token is None,
+        stream._parser.tokens,
+    ]
+
+
+TEXTS = [
+    '"a"',
+    '"b c"',
+    '""',
+    '"\\n"',
+    '"\\""',
+    '"\\\\"',
+    '"é"',
+    '"\\ud83d\\ude00"',
+    '"\\ud83d"',
+    "null",
+    "6",
+]
+TEXTS += [
+    '"m"',
+    '"content"',
+    '"x\\",\\"obfuscation\\":\\"y"',
+    '"a',
+    '"\x01"',
+    '"\udcff"',
+    '"a","content":"b"',
+    "[]",
+]
+ODD = [
+    b'{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}',
+    b'{"id":"c-1","created":7,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}',
+    b'{"error":{"message":"no"}}',
+    b"[DONE]",
+    b"null",
+    b"{oops",
+    b'{"choices":[{"delta":{"content":"n"}}]}',
+]
+CHUNKS = st.builds(
+    payload,
+    st.sampled_from(TEXTS),
+    padding=st.sampled_from([None, None, "ab", "Zz9", "", "a-b", '"']),
+    id=st.sampled_from(['"c-1"', '"c-1"', '"c-2"']),
+    index=st.sampled_from(["0", "0", "0", "1"]),
+    field=st.sampled_from(["content", "content", "reasoning", "refusal"]),
+    finish=st.sampled_from(["null", "null", "null", '"stop"']),
+    more=st.sampled_from(["", "", "", '"role":"assistant",', '"content":"z",']),
+)
+PAYLOADS = st.lists(st.one_of(CHUNKS, CHUNKS, CHUNKS, st.sampled_from(ODD)), max_size=12)
+RUNS = st.lists(st.sampled_from(TEXTS[:9]).map(payload), max_size=12)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(PAYLOADS, RUNS), st.booleans())
+def test_the_fast_way_gives_what_the_exact_way_gives(payloads: list[bytes], live: bool) -> None:
+    events = [b"data: %b\n\n" % each for each in payloads]
+    reads = events if live else [b"".join(events)]
+    assert repr(seen(ChatStream, reads)) == repr(seen(ExactStream, reads))
+
+
+@pytest.mark.parametrize("body", CHAT_BODIES, ids=lambda body: body.name)
+def test_recorded_streams_are_the_same_both_ways(body: Body) -> None:
+    events = [event + b"\n\n" for event in body.read().split(b"\n\n")]
+    # As text, for NaN is not equal to itself.
+    assert repr(seen(ChatStream, events)) == repr(seen(ExactStream, events))
+
+
+def repeats() -> tuple[Repeats, ChatReducer]:
+    reducer = ChatReducer()
+    return Repeats(reducer, ChatDecoder(ChatCompletionChunk).strict), reducer
+
+
+def learn(fast: Repeats, reducer: ChatReducer, raw: bytes) -> None:
+    chunk = ChatDecoder(ChatCompletionChunk).strict(raw)
+    reducer.apply(chunk)
+    fast.learn(raw, chunk)
+
+
+@pytest.mark.parametrize("padding", [None, "abc"])
+@pytest.mark.parametrize("field", ["content", "reasoning_content", "reasoning"])
+def test_another_text_is_taken(padding: str | None, field: str) -> None:
+    fast, reducer = repeats()
+    assert fast.take(payload('"a"', padding=padding, field=field)) is None
+    learn(fast, reducer, payload('"Hello"', padding=padding, field=field))
+    raw = payload('"\\u00e9\\n"', padding=padding and "xyz9", field=field)
+    assert fast.take(raw) == ChatDecoder(ChatCompletionChunk).strict(raw)
+    assert getattr(reducer.snapshot().choices[0].message, field) == "Helloé\n"
+    assert reducer.tokens == 2
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        payload('"a"', padding="abc", id='"c-2"'),
+        payload('"a"', padding="abc", index="1"),
+        payload('"a"', padding="a-b"),
+        payload('"a"', padding=""),
+        payload('"a"', padding="abc").replace(b'"finish_reason"', b'"finish"'),
+        payload('"a'),
+        payload('"\\ud83d"', padding="abc"),
+        b"{}",
+        payload('"a"'),
+        b"",
+    ],
+)
+def test_what_differs_elsewhere_is_left_to_the_exact_way(raw: bytes) -> None:
+    fast, reducer = repeats()
+    learn(fast, reducer, payload('"Hello"', padding="abc"))
+    before = reducer.snapshot()
+    assert fast.take(raw) is None
+    assert reducer.snapshot() is before
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        payload('"m"'),  # the text stands elsewhere, too
+        payload('"\\n"'),  # it does not stand there as it is
+        payload('""'),
+        payload("null"),
+        payload('"a"', padding="\\n"),
+        payload('"a"', finish='"stop"'),
+        payload('"a"', more='"refusal":"b",'),
+        payload('"a"', index="null"),
+        payload('[{"type":"text","text":"a"}]'),
+        payload('"a"').replace(b'"id"', b'"error":{"message":"b"},"id"'),
+        payload('"a"').replace(b'"id"', b'"type":"error","id"'),
+        # the first of two contents: the text that is found is not the one that counts
+        b'{"choices":[{"index":0,"delta":{"content":"first","content":"\\u0061"}}]}',
+        b'{"choices":[],"id":"none"}',
+    ],
+)
+def test_what_is_no_plain_text_is_not_remembered(raw: bytes) -> None:
+    fast, reducer = repeats()
+    learn(fast, reducer, raw)
+    assert fast.take(raw) is None
+
+
+def test_the_place_is_probed_before_it_is_believed() -> None:
+    # The content "b" is written as an escape, and the same text stands as it is in a field nobody reads.
+    raw = b'{"note":"b","choices":[{"index":0,"delta":{"content":"\\u0062"}}]}'
+    fast, reducer = repeats()
+    learn(fast, reducer, raw)
+    assert fast.take(raw) is None
+
+
+def test_a_stream_that_never_repeats_itself_is_soon_left_alone() -> None:
+    fast, reducer = repeats()
+    decoded: list[bytes] = []
+    strict = fast._strict
+
+    def counting(raw: bytes) -> ChatCompletionChunk:
+        decoded.append(raw)
+        return strict(raw)
+
+    fast._strict = counting
+    for number in range(50):
+        learn(fast, reducer, payload('"a"', id=json.dumps(f"c-{number}")))
+    assert len(decoded) <= MAX_VAIN_LESSONS + 2
+
+
+def test_a_callers_type_takes_the_exact_way() -> None:
+    class Mine(ChatCompletionChunk, frozen=True):
+        novel: int = 0
+
+    raw = payload('"a"').replace(b'"id"', b'"novel":5,"id"')
+    stream = ChatStream([b"data: %b\n\n" % raw] * 3, type=Mine)
+    assert [event.novel for event in stream if isinstance(event, Mine)] == [5, 5, 5]
