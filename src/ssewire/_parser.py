@@ -186,24 +186,25 @@ class Parser(Generic[E, S]):
         if self.verdict is not Verdict.OPEN:
             self._drop_late()
 
-    def take_read(self, data: Any) -> tuple[E, bytes] | None:
-        """The event of a read that is one plain event and repeats the one before; None for `push`.
-
-        A live stream has an event a read, most of which are like that. `partition` is the cheapest way to see
-        that a read is a line and a blank one.
-        """
-        if self._repeats is None or not self._tokenizer.fresh or type(data) is not bytes:
-            return None
-        line, _, rest = data.partition(b"\n")
-        if rest != b"\n" or line[:6] != b"data: " or len(line) > self._max_line_size or CR in line:
-            return None
-        payload = line[6:]
-        event = self._repeats.take(payload)
-        if event is None:
-            return None
-        self._tokenizer.skip(len(data))
-        self._log.ordinal += 1
-        return event, payload
+    def take(self, data: Any) -> tuple[E, bytes] | None:
+        """`push`, then `pull`: for a stream that is read event by event."""
+        # A live stream has an event a read, most of which are a line and a blank one. `partition` is the
+        # cheapest way to see that, and saves the tokenizer's work and the queue's.
+        if self._seen and self._tokenizer.fresh and type(data) is bytes and self.verdict is Verdict.OPEN:
+            line, _, rest = data.partition(b"\n")
+            if (
+                rest == b"\n"
+                and line[:6] == b"data: "
+                and CR not in line
+                and len(line) <= self._max_line_size
+            ):
+                self._tokenizer.skip(len(data))
+                pair = self._take(line[6:], "message")
+                if pair is None:
+                    self._check()
+                return pair
+        self.push(data)
+        return self.pull()
 
     def push_end(self, *, broken: bool = False, cause: SSEWireError | None = None) -> None:
         """The body ends here; what it left unfinished is an event if the end is clean and it decodes.
@@ -234,7 +235,7 @@ class Parser(Generic[E, S]):
             item = self._queue.popleft()
             pair = None
             if isinstance(item, ServerSentEvent):
-                pair = self._take(item)
+                pair = self._take(item.data, item.event)
             elif isinstance(item, _Tail):
                 pair = self._take_tail(item.event)
             elif isinstance(item, _End):
@@ -328,18 +329,18 @@ class Parser(Generic[E, S]):
         else:
             self._foreign = True
 
-    def _take(self, wire: ServerSentEvent) -> tuple[E, bytes] | None:
-        """Decode an event, fold it, and see whether it ends the stream."""
+    def _take(self, raw: bytes, name: str) -> tuple[E, bytes] | None:
+        """Decode the data of an event of that name, fold it, and see whether it ends the stream."""
         self._log.ordinal += 1
-        if self._repeats is not None and wire.event == "message":
-            repeated: E | None = self._repeats.take(wire.data)
+        if self._repeats is not None and name == "message":
+            repeated: E | None = self._repeats.take(raw)
             if repeated is not None:
-                return repeated, wire.data
+                return repeated, raw
         try:
-            event: E | EndMark | None = self._decode_strictly(wire.data)
+            event: E | EndMark | None = self._decode_strictly(raw)
         except STRICT_ERRORS:
             try:
-                event, repairs = self._decode(wire.data, wire.event)
+                event, repairs = self._decode(raw, name)
             except EventDecodeError as error:
                 self._seen = True
                 self._refuse(error)
@@ -353,10 +354,10 @@ class Parser(Generic[E, S]):
             self._settle()
         elif event is not DONE:
             self._reducer.apply(event)
-            self._judge(event, wire)
+            self._judge(event, raw, name)
             if self._repeats is not None:
-                self._repeats.learn(wire.data, event)
-            return event, wire.data
+                self._repeats.learn(raw, event)
+            return event, raw
         elif self.dialect.ends_with_done:
             self._settle(ended=True)
         return None
@@ -370,16 +371,16 @@ class Parser(Generic[E, S]):
             self._log.ordinal += 1
             self._log.note("cut_event", "the body ends inside an event")
             return None
-        pair = self._take(wire)
+        pair = self._take(wire.data, wire.event)
         self._log.note("unterminated", "the last event came without its blank line")
         return pair
 
-    def _judge(self, event: E, wire: ServerSentEvent) -> None:
+    def _judge(self, event: E, raw: bytes, name: str) -> None:
         """See whether an event tells an error or the end."""
         if self._failure is None:
-            error = self.dialect.error_of(event, wire.event, wire.data)
+            error = self.dialect.error_of(event, name, raw)
             if error is not None:
-                self._failure = provider_error(error, wire.data, self.status)
+                self._failure = provider_error(error, raw, self.status)
                 self._waiting = self.dialect.awaits_explanation(event)
         else:
             self._waiting = False

@@ -114,16 +114,13 @@ class _Stream(Generic[E, S]):
     # -- half steps --------------------------------------------------------------------------------------
 
     def _take(self, data: Any) -> tuple[E, bytes] | None:
-        """Take one read, or None for the end of the source; returns its event, if the fast way had it."""
+        """Take one read, or None for the end of the source; returns the first event that it completes."""
         if data is None:
             self._parser.push_end()
             return None
-        pair = self._parser.take_read(data)
-        if pair is None:
-            self._parser.push(data)
         if data:
             self._stopwatch.read(self._clock())
-        return pair
+        return self._parser.take(data)
 
     def _count(self) -> None:
         """An event is handed out: stamp it if it is the first or brings a token."""

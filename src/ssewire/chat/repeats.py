@@ -103,18 +103,19 @@ class Repeats:
 
     def learn(self, payload: bytes, chunk: ChatCompletionChunk) -> None:
         """Remember a chunk that the exact way has decoded and folded."""
-        self._text = None
-        self._last = (payload, chunk) if self._vain <= MAX_VAIN_LESSONS else None
+        self._text = self._last = None
+        if len(chunk.choices) == 1 and self._vain <= MAX_VAIN_LESSONS:
+            delta = chunk.choices[0].delta
+            if delta.content or delta.reasoning_content or delta.reasoning:
+                self._last = (payload, chunk)
 
     def _study(self, following: bytes, payload: bytes, chunk: ChatCompletionChunk) -> None:
         """Find the places in a payload, if the next begins like it and its chunk has but a text."""
         self._last = None
-        if following[:ALIKE_BYTES] != payload[:ALIKE_BYTES] or len(chunk.choices) != 1:
-            return
         choice = chunk.choices[0]
         delta = choice.delta
-        field = next((name for name in TEXT_FIELDS if getattr(delta, name)), None)
-        if field is None or not _adds_text_alone(chunk, choice, field):
+        field = next(name for name in TEXT_FIELDS if getattr(delta, name))
+        if following[:ALIKE_BYTES] != payload[:ALIKE_BYTES] or not _adds_text_alone(chunk, choice, field):
             return
         self._vain = 0 if self._served else self._vain + 1
         self._served = False
