@@ -104,9 +104,8 @@ def theirs(raw: bytes) -> Any:
                 break
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                state.handle_chunk(
-                    construct_type(type_=ChatCompletionChunk, value=loads(data.encode()))
-                )  # ty
+                chunk: Any = construct_type(type_=ChatCompletionChunk, value=loads(data.encode()))
+                state.handle_chunk(chunk)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return json.loads(state.current_completion_snapshot.to_json())
