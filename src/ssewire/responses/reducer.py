@@ -480,7 +480,7 @@ class _Item:
                 entries = self._descend(entries, key, row.path[at + 1].startswith("#"), row.part)
                 if entries is None:
                     break
-        if entries is None or not self._put(entries, key, row, value):
+        if entries is None or not self._put(event, entries, key, row, value):
             self._log.note("misplaced_event", f"{event.type} for an item that has something else there")
             return False
         if row.fold is Fold.SET:
@@ -499,7 +499,7 @@ class _Item:
             held = entries[key] = {"type": part} if part else {}
         return held if isinstance(held, dict) and not indexed else None
 
-    def _put(self, entries: dict[str | int, Any], key: str | int, row: Row, value: Any) -> bool:
+    def _put(self, event: Any, entries: dict[str | int, Any], key: str | int, row: Row, value: Any) -> bool:
         held = entries.get(key)
         if row.fold is Fold.APPEND:
             if not isinstance(held, Text):
@@ -518,6 +518,8 @@ class _Item:
                 entries[key] = _tree_of(value)
         elif row.fold is not Fold.OPEN or not held:
             entries[key] = _tree_of(value)
+            if isinstance(held, Text) and held.value() != entries[key]:
+                self._log.note("done_differs", f"{event.type} has not what its deltas add up to")
         return True
 
     def snapshot(self) -> Any:
