@@ -1,0 +1,591 @@
+"""Each event of a Responses stream does to the response what the API says; and what servers do besides."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from typing import Any
+
+import msgspec
+import pytest
+
+from ssewire import (
+    EventDecodeError,
+    ResponsesDecoder,
+    ResponsesReducer,
+    ServerSentEvent,
+    UnknownEvent,
+    responses,
+)
+from ssewire.responses.reducer import ResponsesState, _load
+
+Payload = dict[str, Any]
+DECODER = ResponsesDecoder()
+
+
+def decoded(payload: Payload) -> Any:
+    event = DECODER.decode(ServerSentEvent(json.dumps(payload).encode()))
+    assert event is not None
+    return event
+
+
+def fold(*payloads: Payload, number: bool = True) -> ResponsesReducer:
+    reducer = ResponsesReducer()
+    for at, payload in enumerate(payloads):
+        reducer.apply(decoded(({"sequence_number": at} if number else {}) | payload))
+    return reducer
+
+
+def plain(reducer: ResponsesReducer) -> Any:
+    return json.loads(msgspec.json.encode(reducer.snapshot()))
+
+
+def kinds(reducer: ResponsesReducer) -> list[str]:
+    return [each.kind for each in reducer.diagnostics]
+
+
+def event(kind: str, index: int | None = 0, **fields: Any) -> Payload:
+    return {"type": f"response.{kind}", "output_index": index, "item_id": "i", **fields}
+
+
+def added(item: Payload, index: int | None = 0) -> Payload:
+    return {"type": "response.output_item.added", "output_index": index, "item": item}
+
+
+def done(item: Payload, index: int | None = 0) -> Payload:
+    return {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+def whole(name: str = "completed", **fields: Any) -> Payload:
+    return {"type": f"response.{name}", "response": {"id": "r", "status": name, **fields}}
+
+
+def part(kind: str, **fields: Any) -> Payload:
+    return {"content_index": 0, "part": {"type": kind, **fields}}
+
+
+MESSAGE = {"type": "message", "id": "m", "status": "in_progress", "role": "assistant", "content": []}
+REASONING = {"type": "reasoning", "id": "r", "summary": []}
+CALL = {
+    "type": "function_call",
+    "id": "f",
+    "call_id": "c",
+    "name": "look",
+    "arguments": "",
+    "status": "in_progress",
+}
+CUSTOM = {"type": "custom_tool_call", "id": "u", "call_id": "c", "name": "write", "input": ""}
+MCP = {"type": "mcp_call", "id": "p", "server_label": "s", "name": "n", "arguments": ""}
+CODE = {
+    "type": "code_interpreter_call",
+    "id": "c",
+    "container_id": "x",
+    "code": None,
+    "status": "in_progress",
+}
+SHELL = {"type": "shell_call", "id": "s", "call_id": "c", "action": {"commands": []}, "status": "in_progress"}
+OUTPUT = {"type": "shell_call_output", "id": "o", "call_id": "c", "output": [], "status": "in_progress"}
+PATCH = {
+    "type": "apply_patch_call",
+    "id": "a",
+    "call_id": "c",
+    "operation": {"type": "update_file", "path": "p"},
+}
+LOGPROB = {"token": "a", "logprob": -1.0, "bytes": [97], "top_logprobs": []}
+CITATION = {"type": "file_citation", "file_id": "f", "filename": "n", "index": 3}
+EXIT = {"stdout": "out", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}
+
+ROWS: dict[str, tuple[list[Payload], str, Any]] = {
+    "content_part.added": (
+        [added(MESSAGE), event("content_part.added", **part("output_text", text="x"))],
+        "content.0.text",
+        "x",
+    ),
+    "content_part.done": (
+        [added(MESSAGE), event("content_part.done", **part("refusal", refusal="no"))],
+        "content.0.refusal",
+        "no",
+    ),
+    "output_text.delta": (
+        [added(MESSAGE), *(event("output_text.delta", content_index=0, delta=each) for each in "ab")],
+        "content.0.text",
+        "ab",
+    ),
+    "output_text.delta, logprobs": (
+        [
+            added(MESSAGE),
+            *(event("output_text.delta", content_index=0, delta="a", logprobs=[LOGPROB]) for _ in range(3)),
+        ],
+        "content.0.logprobs",
+        [LOGPROB] * 3,
+    ),
+    "output_text.done": (
+        [
+            added(MESSAGE),
+            event("output_text.delta", content_index=0, delta="a"),
+            event("output_text.done", content_index=0, text="abc", logprobs=[LOGPROB]),
+        ],
+        "content.0",
+        {"type": "output_text", "annotations": [], "logprobs": [LOGPROB], "text": "abc"},
+    ),
+    "output_text.annotation.added": (
+        [
+            added(MESSAGE),
+            event("output_text.annotation.added", content_index=0, annotation_index=0, annotation=CITATION),
+        ],
+        "content.0.annotations",
+        [CITATION],
+    ),
+    "refusal.delta": (
+        [added(MESSAGE), *(event("refusal.delta", content_index=0, delta=each) for each in ("n", "o"))],
+        "content.0",
+        {"type": "refusal", "refusal": "no"},
+    ),
+    "refusal.done": ([event("refusal.done", content_index=0, refusal="no")], "content.0.refusal", "no"),
+    "reasoning_text.delta": (
+        [added(REASONING), *(event("reasoning_text.delta", content_index=0, delta=each) for each in "xy")],
+        "content.0",
+        {"type": "reasoning_text", "text": "xy"},
+    ),
+    "reasoning_text.done": (
+        [event("reasoning_text.done", content_index=0, text="xy")],
+        "content.0.text",
+        "xy",
+    ),
+    "reasoning_summary_part.added": (
+        [
+            added(REASONING),
+            event("reasoning_summary_part.added", summary_index=0, part={"type": "summary_text", "text": ""}),
+        ],
+        "summary.0",
+        {"type": "summary_text", "text": ""},
+    ),
+    "reasoning_summary_part.done": (
+        [event("reasoning_summary_part.done", summary_index=1, part={"type": "summary_text", "text": "z"})],
+        "summary.0.text",
+        "z",
+    ),
+    "reasoning_summary_text.delta": (
+        [
+            added(REASONING),
+            *(event("reasoning_summary_text.delta", summary_index=0, delta=each) for each in "st"),
+        ],
+        "summary.0",
+        {"type": "summary_text", "text": "st"},
+    ),
+    "reasoning_summary_text.done": (
+        [event("reasoning_summary_text.done", summary_index=0, text="st")],
+        "summary.0.text",
+        "st",
+    ),
+    "function_call_arguments.delta": (
+        [added(CALL), *(event("function_call_arguments.delta", delta=each) for each in "{}")],
+        "arguments",
+        "{}",
+    ),
+    "function_call_arguments.done": (
+        [added(CALL), event("function_call_arguments.done", arguments="{}", name="other")],
+        "name",
+        "look",
+    ),
+    "function_call_arguments.done, the first to tell": (
+        [event("function_call_arguments.done", arguments="{}", name="look")],
+        "name",
+        "look",
+    ),
+    "custom_tool_call_input.delta": (
+        [added(CUSTOM), *(event("custom_tool_call_input.delta", delta=each) for each in "ab")],
+        "input",
+        "ab",
+    ),
+    "custom_tool_call_input.done": (
+        [added(CUSTOM), event("custom_tool_call_input.done", input="ab")],
+        "input",
+        "ab",
+    ),
+    "mcp_call_arguments.delta": (
+        [added(MCP), event("mcp_call_arguments.delta", delta="{}")],
+        "arguments",
+        "{}",
+    ),
+    "mcp_call_arguments.done": (
+        [added(MCP), event("mcp_call_arguments.done", arguments="[]")],
+        "arguments",
+        "[]",
+    ),
+    "code_interpreter_call_code.delta": (
+        [added(CODE), *(event("code_interpreter_call_code.delta", delta=each) for each in ("1", "+1"))],
+        "code",
+        "1+1",
+    ),
+    "code_interpreter_call_code.done": (
+        [added(CODE), event("code_interpreter_call_code.done", code="2")],
+        "code",
+        "2",
+    ),
+    "shell_call_command.added": (
+        [added(SHELL), event("shell_call_command.added", command_index=0, command="l")],
+        "action.commands",
+        ["l"],
+    ),
+    "shell_call_command.delta": (
+        [
+            added(SHELL),
+            event("shell_call_command.added", command_index=0, command="l"),
+            event("shell_call_command.delta", command_index=0, delta="s"),
+        ],
+        "action.commands",
+        ["ls"],
+    ),
+    "shell_call_command.done": (
+        [event("shell_call_command.done", command_index=2, command="ls")],
+        "action.commands",
+        ["ls"],
+    ),
+    "shell_call_output_content.delta": (
+        [
+            added(OUTPUT),
+            event("shell_call_output_content.delta", command_index=0, delta={"stdout": "a"}),
+            event("shell_call_output_content.delta", command_index=0, delta={"stdout": "b", "stderr": "c"}),
+        ],
+        "output.0.stdout",
+        "ab",
+    ),
+    "shell_call_output_content.done": (
+        [added(OUTPUT), event("shell_call_output_content.done", command_index=0, output=[EXIT])],
+        "output",
+        [EXIT],
+    ),
+    "shell_call_output_content.done, of nothing": (
+        [added(OUTPUT), event("shell_call_output_content.done", command_index=0, output=[])],
+        "output",
+        [],
+    ),
+    "apply_patch_call_operation_diff.delta": (
+        [added(PATCH), *(event("apply_patch_call_operation_diff.delta", delta=each) for each in "+x")],
+        "operation.diff",
+        "+x",
+    ),
+    "apply_patch_call_operation_diff.done": (
+        [added(PATCH), event("apply_patch_call_operation_diff.done", diff="+y")],
+        "operation.diff",
+        "+y",
+    ),
+}
+STATES = {
+    "mcp_call": ("in_progress", "completed", "failed"),
+    "code_interpreter_call": ("in_progress", "interpreting", "completed"),
+    "file_search_call": ("in_progress", "searching", "completed"),
+    "web_search_call": ("in_progress", "searching", "completed"),
+    "image_generation_call": ("in_progress", "generating", "completed"),
+}
+
+
+def at(value: Any, path: str) -> Any:
+    for step in path.split("."):
+        value = value[int(step) if step.isdigit() else step]
+    return value
+
+
+@pytest.mark.parametrize(("payloads", "path", "value"), ROWS.values(), ids=ROWS.keys())
+def test_an_event_contributes_to_its_field(payloads: list[Payload], path: str, value: Any) -> None:
+    assert at(plain(fold(*payloads))["output"][0], path) == value
+
+
+@pytest.mark.parametrize(("item", "status"), [(item, each) for item, all_ in STATES.items() for each in all_])
+def test_progress_is_the_status_of_the_item(item: str, status: str) -> None:
+    found = plain(fold(added({"type": item, "id": "x", "status": "?"}), event(f"{item}.{status}")))
+    assert found["output"][0]["status"] == status
+
+
+def test_lifecycle_events_replace_what_is_known_but_the_items() -> None:
+    reducer = fold(
+        whole("queued"), whole("created", model="a"), added(MESSAGE), whole("in_progress", model="b")
+    )
+    assert (reducer.model, reducer.created, reducer.usage) == ("b", None, None)
+    assert [item["id"] for item in plain(reducer)["output"]] == ["m"]
+    assert not reducer.finished
+
+
+def test_the_terminal_event_overrides_everything() -> None:
+    usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    final = {**MESSAGE, "content": [{"type": "output_text", "text": "final"}]}
+    reducer = fold(added(MESSAGE), done(MESSAGE), whole(output=[final], usage=usage, model="m", created_at=7))
+    assert plain(reducer)["output"][0]["content"][0]["text"] == "final"
+    assert (reducer.usage.total_tokens, reducer.model, reducer.created) == (3, "m", 7)
+    assert reducer.finished
+
+
+@pytest.mark.parametrize("fields", [{"output": []}, {"output": None}, {}])
+def test_an_end_without_items_keeps_those_that_came(fields: Payload) -> None:
+    begun = [whole("created"), added(MESSAGE), event("output_text.delta", content_index=0, delta="a")]
+    reducer = fold(*begun, whole(**fields))
+    assert plain(reducer)["output"][0]["content"][0]["text"] == "a"
+    (difference,) = reducer.compare()
+    assert (difference.path, difference.kind.value, difference.final) == ("output[0]", "missing", None)
+
+
+def test_after_the_end_nothing_changes() -> None:
+    reducer = fold(whole(output=[MESSAGE]), event("output_text.delta", content_index=0, delta="a"))
+    assert plain(reducer)["output"][0]["content"] == []
+    assert kinds(reducer) == ["late_event"]
+
+
+def test_items_are_kept_by_index_while_ids_rotate() -> None:
+    reducer = fold(
+        added(MESSAGE),
+        event("output_text.delta", content_index=0, delta="a") | {"item_id": "x"},
+        event("output_text.delta", content_index=0, delta="b") | {"item_id": "y"},
+        done({**MESSAGE, "id": "z", "content": [{"type": "output_text", "text": "ab"}]}),
+    )
+    (item,) = plain(reducer)["output"]
+    assert (item["id"], item["content"][0]["text"]) == ("z", "ab")
+
+
+def test_an_item_without_index_is_found_by_its_id_or_is_the_last() -> None:
+    reducer = fold(
+        added(CALL, None),
+        added({**CALL, "id": "g"}, None),
+        event("function_call_arguments.delta", None, delta="1") | {"item_id": "f"},
+        event("function_call_arguments.delta", None, delta="2") | {"item_id": ""},
+        event("function_call_arguments.delta", None, delta="3") | {"item_id": "new"},
+        done({**CALL, "id": "f", "arguments": "whole"}, None),
+    )
+    assert [item["arguments"] for item in plain(reducer)["output"]] == ["whole", "2", "3"]
+
+
+def test_an_index_that_a_finished_item_has_may_be_used_again() -> None:
+    second = {**CALL, "id": "second"}
+    reducer = fold(added(CALL), done(CALL), added(second), event("function_call_arguments.delta", delta="{}"))
+    assert [(item["id"], item["arguments"]) for item in plain(reducer)["output"]] == [
+        ("f", ""),
+        ("second", "{}"),
+    ]
+    assert kinds(reducer) == ["output_index_reused"]
+    reducer = fold(done(CALL), done(second))
+    assert [item["id"] for item in plain(reducer)["output"]] == ["f", "second"]
+
+
+def test_an_item_that_is_added_again_stays() -> None:
+    reducer = fold(added(CALL), event("function_call_arguments.delta", delta="{}"), added(CALL))
+    assert plain(reducer)["output"][0]["arguments"] == "{}"
+    assert kinds(reducer) == ["item_added_again"]
+
+
+def test_an_item_that_is_added_after_its_deltas_keeps_them() -> None:
+    reducer = fold(event("function_call_arguments.delta", delta="{}"), added({**CALL, "arguments": ""}))
+    (item,) = plain(reducer)["output"]
+    assert (item["name"], item["arguments"], item["id"]) == ("look", "{}", "f")
+    assert kinds(reducer) == ["missing_item"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "kind"),
+    [
+        (event("output_text.delta", content_index=0, delta="a"), "message"),
+        (event("content_part.added", **part("reasoning_text", text="")), "reasoning"),
+        (event("reasoning_summary_text.delta", summary_index=0, delta="a"), "reasoning"),
+        (event("mcp_call_arguments.delta", delta="a"), "mcp_call"),
+        (event("web_search_call.searching"), "web_search_call"),
+    ],
+)
+def test_an_event_makes_the_item_that_nobody_added(payload: Payload, kind: str) -> None:
+    assert plain(fold(payload))["output"][0]["type"] == kind
+
+
+def test_events_without_item_or_value_change_nothing() -> None:
+    reducer = fold(
+        {"type": "response.output_item.added", "output_index": 0},
+        {"type": "response.output_item.done", "output_index": 0},
+        event("content_part.added", content_index=0, part=None),
+        event("image_generation_call.partial_image", partial_image_index=0, partial_image_b64="aaaa"),
+        {"type": "response.audio.delta", "delta": "aaaa"},
+        {"type": "keepalive"},
+    )
+    assert plain(reducer)["output"] == []
+
+
+def test_what_is_done_takes_no_more_deltas() -> None:
+    reducer = fold(
+        added(MESSAGE),
+        event("output_text.done", content_index=0, text="a"),
+        event("output_text.delta", content_index=0, delta="b"),
+        event("content_part.done", **part("output_text", text="a")),
+        event("content_part.added", **part("output_text", text="")),
+        done({**CALL, "arguments": "{}"}, 1),
+        event("function_call_arguments.delta", 1, delta="}"),
+    )
+    assert plain(reducer)["output"][0]["content"][0]["text"] == "a"
+    assert plain(reducer)["output"][1]["arguments"] == "{}"
+    assert set(kinds(reducer)) == {"late_delta"}
+
+
+def test_a_done_event_that_has_not_what_its_deltas_add_up_to_is_noted() -> None:
+    delta = event("output_text.delta", content_index=0, delta="a")
+    assert kinds(fold(added(MESSAGE), delta, event("output_text.done", content_index=0, text="a"))) == []
+    differing = fold(added(MESSAGE), delta, event("output_text.done", content_index=0, text="b"))
+    assert kinds(differing) == ["done_differs"]
+
+
+@pytest.mark.parametrize(
+    "payloads",
+    [
+        [
+            added({"type": "computer_call_output", "id": "o"}),
+            event("shell_call_output_content.done", command_index=0, output=[EXIT]),
+        ],
+        [
+            added({**MESSAGE, "content": [{"type": "refusal", "refusal": "x"}]}),
+            event("output_text.delta", content_index=0, delta="a"),
+        ],
+        [added({"type": "novel", "content": 5}), event("output_text.delta", content_index=0, delta="a")],
+        [added({"type": "novel", "arguments": 5}), event("function_call_arguments.delta", delta="a")],
+        [
+            added({"type": "novel", "content": [{"logprobs": 5}]}),
+            event("output_text.delta", content_index=0, delta="", logprobs=[LOGPROB]),
+        ],
+    ],
+)
+def test_an_event_that_does_not_fit_its_item_breaks_nothing(payloads: list[Payload]) -> None:
+    assert len(plain(fold(*payloads))["output"]) == 1
+
+
+def test_an_unknown_item_among_three_leaves_the_others_typed() -> None:
+    novel = {"type": "novel", "id": "n", "deep": {"a": [1, 2.5, None]}}
+    reducer = fold(added(MESSAGE), added(novel, 1), done({**novel, "more": True}, 1), added(CALL, 2))
+    first, second, third = reducer.snapshot().output
+    assert isinstance(first, responses.Message)
+    assert isinstance(second, responses.UnknownMember)
+    assert (second.type, second["id"]) == ("novel", "n")
+    assert isinstance(third, responses.FunctionCall)
+    assert plain(reducer)["output"][1] == {**novel, "more": True}
+
+
+def test_surrogate_halves_are_joined_over_deltas_and_replaced_elsewhere() -> None:
+    reducer = fold(
+        added({**MESSAGE, "id": "m\ud83d"}),
+        event("output_text.delta", content_index=0, delta="\ud83d"),
+    )
+    assert plain(reducer)["output"][0]["content"][0]["text"] == "\ufffd"
+    reducer.apply(decoded(event("output_text.delta", content_index=0, delta="\ude00")))
+    assert plain(reducer)["output"][0]["content"][0]["text"] == "😀"
+    assert plain(reducer)["output"][0]["id"] == "m\ufffd"
+    finished = fold(done({**MESSAGE, "id": "\ud83d"}), whole(output=[{**MESSAGE, "id": "\ud83d"}]))
+    assert [item["id"] for item in plain(finished)["output"]] == ["\ufffd"]
+    (item,) = finished.assembled().output
+    assert isinstance(item, responses.Message)
+    assert item.id == "\ufffd"
+
+
+def test_indexes_may_have_gaps_and_nothing_is_allocated_up_to_them() -> None:
+    tracemalloc.start()
+    reducer = fold(
+        event("output_text.delta", 10**6, content_index=10**6, delta="b"),
+        event("output_text.delta", 3, content_index=7, delta="a"),
+        event("output_text.delta", 3, content_index=5, delta="c"),
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [[each["text"] for each in item["content"]] for item in plain(reducer)["output"]] == [
+        ["c", "a"],
+        ["b"],
+    ]
+    assert peak < 2**20
+
+
+def test_a_response_that_does_not_decode_is_told_when_somebody_looks() -> None:
+    reducer = fold(added(MESSAGE), {"type": "response.completed", "response": {"output": 5}})
+    with pytest.raises(EventDecodeError):
+        reducer.snapshot()
+    assert len(reducer.assembled().output) == 1
+    repaired = fold(
+        {"type": "response.completed", "response": {"id": "r", "completed_at": 1.0, "max_tool_calls": 2.0}}
+    )
+    assert repaired.snapshot().max_tool_calls == 2
+    assert kinds(repaired) == ["repaired"]
+
+
+def test_sequence_numbers_tell_gaps_and_disorder() -> None:
+    def numbered(*numbers: int | None) -> list[str]:
+        return kinds(
+            fold(*({"type": "keepalive", "sequence_number": each} for each in numbers), number=False)
+        )
+
+    assert numbered(0, 1, 2) == []
+    assert numbered(None, None) == []
+    assert numbered(4, 5) == ["sequence_gap"]
+    assert numbered(0, 3) == ["sequence_gap"]
+    assert numbered(0, 1, 1) == ["sequence_disorder"]
+    reducer = ResponsesReducer()
+    for raw in (b'{"type":"novel","sequence_number":0}', b'{"type":"novel","sequence_number":2}', b"[]"):
+        reducer.apply(UnknownEvent("novel", raw))
+    assert kinds(reducer) == ["sequence_gap"]
+
+
+STORY: list[Payload] = [
+    whole("created", model="m"),
+    added(REASONING),
+    event("reasoning_summary_text.delta", summary_index=1, delta="think"),
+    added(MESSAGE, 1),
+    event("content_part.added", 1, **part("output_text", text="")),
+    event("output_text.delta", 1, content_index=0, delta="\ud83d", logprobs=[LOGPROB]),
+    event("output_text.delta", 1, content_index=0, delta="\ude00!"),
+    event("output_text.annotation.added", 1, content_index=0, annotation_index=0, annotation=CITATION),
+    event("output_text.done", 1, content_index=0, text="😀!"),
+    done({"type": "novel", "id": "n"}, 2),
+    event("function_call_arguments.delta", 3, delta="{"),
+    added({**CALL, "arguments": ""}, 3),
+    event("function_call_arguments.delta", 3, delta="}"),
+    whole(output=[], model="m"),
+]
+NUMBERED = [decoded({"sequence_number": number} | payload) for number, payload in enumerate(STORY)]
+
+
+@pytest.mark.parametrize("encoding", [msgspec.json, msgspec.msgpack], ids=["JSON", "MessagePack"])
+@pytest.mark.parametrize("overlap", [0, 3])
+@pytest.mark.parametrize("at", range(len(STORY) + 1))
+def test_a_state_that_is_saved_and_loaded_goes_on_as_if_nothing_had_been(
+    at: int, overlap: int, encoding: Any
+) -> None:
+    whole_way, first = ResponsesReducer(), ResponsesReducer()
+    for each in NUMBERED:
+        whole_way.apply(each)
+    for each in NUMBERED[:at]:
+        first.apply(each)
+    state = encoding.decode(encoding.encode(first.state()), type=ResponsesState)
+    second = ResponsesReducer(state=state)
+    for each in NUMBERED[max(at - overlap, 0) :]:
+        second.apply(each)
+    assert second.snapshot() == whole_way.snapshot()
+    assert second.assembled() == whole_way.assembled()
+    assert second.compare() == whole_way.compare()
+
+
+def test_what_is_no_state_is_refused() -> None:
+    with pytest.raises(ValueError, match="no state"):
+        _load([])
+
+
+def test_a_snapshot_at_any_time_is_a_fresh_fold_and_stays() -> None:
+    reducer = ResponsesReducer()
+    taken: list[bytes] = []
+    snapshots: list[Any] = []
+    for count, each in enumerate(NUMBERED, 1):
+        reducer.apply(each)
+        fresh = ResponsesReducer()
+        for one in NUMBERED[:count]:
+            fresh.apply(one)
+        snapshots.append(reducer.snapshot())
+        assert snapshots[-1] == fresh.snapshot()
+        assert reducer.snapshot() is snapshots[-1] or reducer.finished
+        taken.append(msgspec.json.encode(snapshots[-1]))
+    assert [msgspec.json.encode(each) for each in snapshots] == taken
+
+
+def test_a_hundred_thousand_deltas_make_one_text() -> None:
+    reducer = ResponsesReducer()
+    delta = responses.OutputTextDelta(None, "i", 0, 0, "ab")
+    for _ in range(100_000):
+        reducer.apply(delta)
+    assert len(plain(reducer)["output"][0]["content"][0]["text"]) == 200_000
+    assert reducer.tokens == 100_000
