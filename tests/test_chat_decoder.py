@@ -11,6 +11,7 @@ from ssewire import DONE, ChatCompletionChunk, ChatDecoder, EventDecodeError, Se
 from ssewire._dialect import ChunkDecoder
 from ssewire.chat import ChunkChoice, Delta
 from ssewire.chat.dialect import CHAT
+from ssewire.chat.types import NO_DELTA
 
 DECODER: ChatDecoder[ChatCompletionChunk] = ChatDecoder()
 
@@ -71,13 +72,14 @@ def test_an_object_is_a_chunk_whatever_it_lacks(data: bytes) -> None:
 
 def test_a_chunk_has_choices_and_deltas_always() -> None:
     chunk = decode(b'{"choices":[{},{"delta":null},{"delta":{}}]}')
-    assert chunk.choices == [ChunkChoice(Delta())] * 3
+    assert chunk.choices == [ChunkChoice(NO_DELTA), ChunkChoice(NO_DELTA), ChunkChoice(Delta())]
+    assert all(isinstance(choice.delta, Delta) for choice in chunk.choices)
     assert decode(b'{"choices":null}').choices == []
 
 
 def test_fields_that_no_type_names_are_no_error() -> None:
     assert decode(b'{"id":"a","novel":{"x":[1]},"choices":[{"novel":1,"delta":{"novel":null}}]}') == (
-        ChatCompletionChunk(id="a", choices=[ChunkChoice()])
+        ChatCompletionChunk(id="a", choices=[ChunkChoice(Delta())])
     )
 
 
@@ -119,7 +121,7 @@ def test_an_event_of_another_name_is_not() -> None:
 # -- types that a caller brings --------------------------------------------------------------------------
 
 
-class TextDelta(msgspec.Struct):
+class TextDelta(msgspec.Struct, frozen=True):
     content: str | None = None
 
 
@@ -188,7 +190,8 @@ def test_the_dialect_has_one_decoder_a_type() -> None:
             "ac",
         ),
         (b'{"choices":[{"delta":{"content":"\\ud83d"}}]}', 0, "\ud83d"),
-        (b'{"choices":[{"index":0,"message":{"content":"a"}}]}', 0, ""),
+        (b'{"choices":[{"index":0,"message":{"content":"a"}}]}', 0, "a"),
+        (b'{"choices":[{"index":0,"message":{"content":"a"},"delta":{"content":"b"}}]}', 0, "b"),
     ],
 )
 def test_the_text_of_a_chunk_is_what_it_adds_to_the_content(data: bytes, index: int, text: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonschema
 import msgspec
+import pydantic
 import pytest
 from msgspec import inspect
 from openai.types.chat import ChatCompletion as OpenAIChatCompletion
@@ -182,7 +183,8 @@ def test_the_published_chunks_are_read_strictly() -> None:
             chunks += stream["events"]
     assert len(chunks) >= 5
     for sent in chunks:
-        check_comes_back(chat.ChatCompletionChunk, sent)
+        if sent != {"elided": True}:  # the document prints dots there
+            check_comes_back(chat.ChatCompletionChunk, sent)
 
 
 def test_the_published_completions_are_read_strictly() -> None:
@@ -284,8 +286,8 @@ def test_the_object_of_a_whole_stream_loads_in_the_openai_package(body: Body) ->
     faults: set[str] = set()
     try:
         loaded = OpenAIChatCompletion.model_validate(sent)
-    except ValueError as error:
-        faults = {where(fault["loc"]) for fault in getattr(error, "errors")()}
+    except pydantic.ValidationError as error:
+        faults = {where(fault["loc"]) for fault in error.errors()}
     else:
         assert without_nulls(json.loads(loaded.to_json())) == without_nulls(sent)
     assert faults == EXCEPTIONS.get(body.name, {}).keys()
