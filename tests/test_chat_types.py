@@ -180,11 +180,11 @@ def test_the_published_chunks_are_read_strictly() -> None:
     chunks = list(examples["objects"]["CreateChatCompletionStreamResponse"]["values"])
     for stream in examples["streams"]:
         if stream["operation"] == "POST /chat/completions":
-            chunks += stream["events"]
+            chunks += [event["data"] for event in stream["events"] if isinstance(event.get("data"), dict)]
+    chunks = [sent for sent in chunks if sent != {"elided": True}]  # where the document prints dots
     assert len(chunks) >= 5
     for sent in chunks:
-        if sent != {"elided": True}:  # the document prints dots there
-            check_comes_back(chat.ChatCompletionChunk, sent)
+        check_comes_back(chat.ChatCompletionChunk, sent)
 
 
 def test_the_published_completions_are_read_strictly() -> None:
