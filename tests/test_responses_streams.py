@@ -178,6 +178,10 @@ def test_a_log_of_aliases_alone_is_read() -> None:
         (sse(CREATED, FLAT, DELTA), ("no", "c", "error", "p")),
         (sse(CREATED, FAILED), ("broken", "server_error", None, None)),
         (sse(CREATED, whole("failed", error=None)), ("the response failed", None, None, None)),
+        (
+            sse(CREATED, whole("failed", error={"message": "broken"}, output=5)),
+            ("broken", None, None, None),
+        ),
         (sse({"type": "response.failed", "response": None}), ("the response failed", None, None, None)),
         (sse({"error": {"message": "no", "code": 5}}), ("no", 5, None, None)),
         (b"event: error\ndata: gone\n\n", ("gone", None, None, None)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, NamedTuple, TypeVar
@@ -52,6 +53,9 @@ class _End(NamedTuple):
     cause: SSEWireError | None
 
 
+_Item = ServerSentEvent | EventTooLargeError | _Tail | _End
+
+
 class Parser(Generic[E, S]):
     """Turns the bytes of one stream into its typed events, its final object and its verdict.
 
@@ -95,9 +99,7 @@ class Parser(Generic[E, S]):
         self._repeats = None if make_repeats is None else make_repeats(self._reducer, decoder.strict)
         self._malformed = malformed
         self._strict = strict
-        self._queue: deque[ServerSentEvent | EventTooLargeError | _Tail | _End] = (
-            deque()
-        )  # tokenized, to be pulled
+        self._queue: deque[_Item] = deque()  # tokenized, to be pulled
         self._tokenizer = Tokenizer(max_event_size=max_event_size, on_unknown_field=self._unknown_field)
         self._max_line_size = sys.maxsize if max_event_size is None else max_event_size + len("data: ")
         self._closed = False  # takes no more bytes
@@ -460,7 +462,9 @@ class Parser(Generic[E, S]):
         self.verdict = verdict
 
     def _told(self, error: SSEWireError) -> SSEWireError:
-        error.snapshot = self.snapshot()
+        # A response that was not looked at until now may not decode; the error at hand is the one to tell.
+        with contextlib.suppress(EventDecodeError):
+            error.snapshot = self.snapshot()
         return error
 
 

@@ -1,0 +1,30 @@
+"""The benchmark runs, and checks what each contestant makes of the streams before it times them."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+def test_the_comparison_runs_and_prints_ratios(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSEWIRE_SHARED", str(tmp_path))  # so that it takes the recording of the package
+    monkeypatch.setattr(sys, "argv", ["compare.py", "--rounds", "1"])
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    runpy.run_path(str(BENCHMARKS / "compare.py"), run_name="__main__")
+    out = capsys.readouterr().out
+    assert "x orjson" in out
+    for contestant in (
+        "whole live",
+        "whole bulk",
+        "openai_accumulated live",
+        "httpx2_json live",
+        "httpx_sse_json bulk",
+    ):
+        assert contestant in out
