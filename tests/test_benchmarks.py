@@ -5,8 +5,10 @@ from __future__ import annotations
 import runpy
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
