@@ -138,7 +138,11 @@ class Repeats:
             choices=[_replace(choice, delta=_replace(delta, **{field: "?"}))],
             obfuscation="a" if self._between else chunk.obfuscation,
         )
-        if self._strict(probe) == meant:
+        try:
+            found = self._strict(probe)
+        except STRICT_ERRORS:
+            return  # the payload had to be repaired
+        if found == meant:
             self._text = self._reducer.text(choice.index or 0, field)
 
 
