@@ -58,10 +58,10 @@ class Reducer(Protocol[E_contra, S_co]):
 class Repeats(Protocol[E]):
     """A fast way for payloads that repeat the one before but for a text."""
 
-    def take(self, payload: bytes) -> E | None:
+    def take(self, payload: bytes, /) -> E | None:
         """The event, folded; None where the payload does not repeat the last one."""
 
-    def learn(self, payload: bytes, event: E) -> None:
+    def learn(self, payload: bytes, event: E, /) -> None:
         """Remember an event that was decoded and folded."""
 
 

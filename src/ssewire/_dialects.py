@@ -198,7 +198,7 @@ def detect_dialect(data: bytes) -> DialectName | None:
             continue
         if not isinstance(payload, dict):
             continue
-        found = next((name for name, row in DIALECTS.items() if row.dialect.claims(payload)), None)
-        if found is not None:
-            return found
+        for name, row in DIALECTS.items():
+            if row.dialect.claims(payload):
+                return name
     return None

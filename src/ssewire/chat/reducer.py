@@ -272,12 +272,12 @@ class _Called:
 
     def add(self, name: str | None, body: str | None) -> int:
         if name and name != self.name:
-            name = without_halves(name)
+            piece: str = without_halves(name)
             # llama.cpp and Fireworks repeat the whole name with every delta; some servers cut it into pieces.
             if self.empty or not self.name:
-                self.name += name
+                self.name += piece
             else:
-                self._log.note("tool_call_name", f"name {name!r} ignored: the call is {self.name!r}")
+                self._log.note("tool_call_name", f"name {piece!r} ignored: the call is {self.name!r}")
         if not body:
             return 0
         self.empty = False

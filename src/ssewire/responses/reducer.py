@@ -409,12 +409,14 @@ class _Told:
         self._log = log
 
     def response(self) -> Response:
-        if self._response is None:
-            response, repairs = read_response(self.event.raw_response, self.event.type)
-            for repair in repairs:
-                self._log.note("repaired", repair)
-            self._response = _whole(response, lambda raw: read_response(Raw(raw), self.event.type)[0])
-        return self._response
+        if self._response is not None:
+            return self._response
+        response, repairs = read_response(self.event.raw_response, self.event.type)
+        for repair in repairs:
+            self._log.note("repaired", repair)
+        whole: Response = _whole(response, lambda raw: read_response(Raw(raw), self.event.type)[0])
+        self._response = whole
+        return whole
 
     def encoded(self) -> bytes:
         """The event, with nothing but its response."""
@@ -468,6 +470,7 @@ class _Item:
         """Do what a row says; returns whether there was a place for it."""
         self._snapshot = None
         entries: Any = self.tree
+        key: str | int = ""
         place: list[str | int] = []
         for at, step in enumerate(row.path):
             key = (getattr(event, step[1:]) or 0) if step.startswith("#") else step
