@@ -388,7 +388,7 @@ def test_check_finds_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture
     failed.write_bytes(sse(CREATED, FLAT))
     assert main(["check", str(cut)]) == 1
     out, err = capsys.readouterr()
-    assert out.startswith(f"{cut}: truncated (chat, 1 events)\n  malformed at event 2: ")
+    assert out.startswith(f"{cut}: truncated (chat, 1 event)\n  malformed at event 2: ")
     assert err.endswith("truncated: the stream was cut before its end was told; 1 malformed event skipped\n")
     assert main(["check", "--strict", str(clean)]) == 0
     assert "re-encrypted: output[0].encrypted_content" in capsys.readouterr().out

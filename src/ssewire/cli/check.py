@@ -106,7 +106,8 @@ def _is_odd(report: dict[str, Any]) -> bool:
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:
     dialect = report["dialect"] or "unknown"
-    yield f"{report['source']}: {report['verdict']} ({dialect}, {report['events']} events)"
+    events = f"{report['events']} event{'s' if report['events'] != 1 else ''}"
+    yield f"{report['source']}: {report['verdict']} ({dialect}, {events})"
     for kind, count in report["unknown_events"].items():
         yield f"  unknown event: {kind}{_times(count)}"
     for each in report["diagnostics"]:

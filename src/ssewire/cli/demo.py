@@ -31,9 +31,11 @@ def run(_options: argparse.Namespace) -> int:
     """Show the demo."""
     body = files("ssewire.cli").joinpath("demo.sse").read_bytes()
     stream = ChatStream(map(_after_a_while, body.removesuffix(b"\n\n").split(b"\n\n")))
-    print("typed events, as they come:\n")
+    print("typed events, as they come (what repeats the first is left out):\n")
+    repeating: dict[str, Any] = {}
     for number, chunk in enumerate(stream, 1):
-        print(f"  {number:2}  {brief(chunk)}", flush=True)
+        print(f"  {number:2}  {brief(msgspec.structs.replace(chunk, **repeating))}", flush=True)
+        repeating = dict.fromkeys(("id", "created", "model", "object", "system_fingerprint"))
     completion = stream.result()
     choice = completion.choices[0]
     print(f"\nfinal message:\n\n  {choice.message.content}")
