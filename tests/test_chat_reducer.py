@@ -1137,3 +1137,22 @@ def test_no_piece_of_an_argument_is_lost(chunks: list[list[dict[str, Any]]]) -> 
     assert sorted("".join(called(call)[1] for call in calls)) == sorted("".join(sent))
     ids = [call.id for call in calls if call.id]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ('"logprobs":{"content":[{"token":"a","logprob":-1}]}', "logprobs"),
+        ('"token_ids":[7]', "token_ids"),
+        ('"content_filter_offsets":{"check_offset":1}', "content_filter_offsets"),
+    ],
+)
+def test_lists_add_up_though_a_chunk_repeats_the_one_before(fields: str, name: str) -> None:
+    reducer = ChatReducer()
+    chunk = msgspec.json.decode(
+        f'{{"choices":[{{"index":0,"delta":{{"content":"a"}},{fields}}}]}}', type=ChatCompletionChunk
+    )
+    for _ in range(3):
+        reducer.apply(chunk)
+    value = getattr(reducer.snapshot().choices[0], name)
+    assert len(value.content if name == "logprobs" else value) == 3

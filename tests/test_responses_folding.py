@@ -405,6 +405,14 @@ def test_events_without_item_or_value_change_nothing() -> None:
     assert plain(reducer)["output"] == []
 
 
+def test_a_text_that_is_done_takes_no_more_deltas() -> None:
+    finished = [added(MESSAGE), event("output_text.done", content_index=0, text="a")]
+    reducer = fold(*finished, event("output_text.delta", content_index=0, delta="b"))
+    assert plain(reducer)["output"][0]["content"][0]["text"] == "a"
+    assert kinds(reducer) == ["late_delta"]
+    assert reducer.tokens == 0
+
+
 def test_what_is_done_takes_no_more_deltas() -> None:
     reducer = fold(
         added(MESSAGE),
