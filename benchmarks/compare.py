@@ -1,6 +1,6 @@
 """Compare ssewire with what people use today, on recorded streams, in one process.
 
-    python benchmarks/compare.py [--rounds N]
+    python benchmarks/compare.py [--rounds N] [--answer DELTAS]
 
 Every contestant reads the same bodies, live (an event a read) and in bulk (64 KiB a read), in turn within
 each round; the minimum over the rounds counts. What each makes of a body is checked before it is timed.
@@ -34,6 +34,21 @@ def bodies() -> list[bytes]:
     return usable or [(ROOT / "src" / "ssewire" / "cli" / "demo.sse").read_bytes()]
 
 
+def long_answer(deltas: int) -> bytes:
+    """A stream of one answer of so many deltas, written as OpenAI writes it."""
+    words = ("The", " quick", " fox", "\\n", " jumps", " over", ' \\"the\\"', " dog", ".")
+    head = '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1790000000,"model":"example-1",'
+    head += '"service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":'
+    tail = '}],"usage":null,"obfuscation":"'
+    chunks = [
+        f'{head}{{"content":"{words[at % 9]}"}},"logprobs":null,"finish_reason":null'
+        f'{tail}{"x" * (at % 8 + 1)}"}}'
+        for at in range(deltas)
+    ]
+    chunks.append(f'{head}{{}},"logprobs":null,"finish_reason":"stop"{tail}x"}}')
+    return "".join(f"data: {chunk}\n\n" for chunk in [*chunks, "[DONE]"]).encode()
+
+
 def live(body: bytes) -> list[bytes]:
     """One read an event."""
     return [event + b"\n\n" for event in body.split(b"\n\n") if event]
@@ -53,8 +68,12 @@ def payloads(body: bytes) -> list[bytes]:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=15)
-    rounds = arguments.parse_args().rounds
-    streams = bodies()
+    arguments.add_argument(
+        "--answer", type=int, help="instead of recorded streams, one answer of so many deltas"
+    )
+    options = arguments.parse_args()
+    rounds = options.rounds
+    streams = [long_answer(options.answer)] if options.answer else bodies()
     count = sum(len(payloads(body)) for body in streams)
     size = sum(len(payload) for body in streams for payload in payloads(body))
     print(f"{len(streams)} streams, {count} events of {size // count} bytes on average, {rounds} rounds\n")

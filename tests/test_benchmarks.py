@@ -5,19 +5,18 @@ from __future__ import annotations
 import runpy
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
+@pytest.mark.parametrize("options", [[], ["--answer", "20"]], ids=["recorded", "answer"])
 def test_the_comparison_runs_and_prints_ratios(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSEWIRE_SHARED", str(tmp_path))  # so that it takes the recording of the package
-    monkeypatch.setattr(sys, "argv", ["compare.py", "--rounds", "1"])
+    monkeypatch.setattr(sys, "argv", ["compare.py", "--rounds", "1", *options])
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     runpy.run_path(str(BENCHMARKS / "compare.py"), run_name="__main__")
     out = capsys.readouterr().out

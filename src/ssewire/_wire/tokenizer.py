@@ -180,12 +180,20 @@ class Tokenizer:
             if data.startswith(_BOM):
                 start += len(_BOM)
                 data = data[len(_BOM) :]
-        lines = self._plain_lines(data)
-        if lines is not None:
-            self._read_plain(lines, emit)
-            return
         try:
-            self._read_lines(data, start, emit)
+            lines = self._plain_lines(data)
+            if lines is None:
+                # Perhaps it is but the end of an unfinished line that keeps the read from being plain.
+                cut = data.find(b"\n") + 1
+                if 0 < cut < len(data):
+                    self._read_lines(data[:cut], start, emit)
+                    start += cut
+                    data = data[cut:]
+                    lines = self._plain_lines(data)
+            if lines is None:
+                self._read_lines(data, start, emit)
+            else:
+                self._read_plain(lines, emit)
         except EventTooLargeError as error:
             self._error = error
 
