@@ -350,6 +350,11 @@ class Parser(Generic[E, S]):
 
     def take(self, data: Any, now: float) -> E | None:
         """`push` what was read at that time, then `pull`: for a stream that is read event by event."""
+        if self.plain and data[:1] == b":" and type(data) is bytes:
+            data = self._tokenizer.skip_comments(data)
+            if not data:
+                self._note_read(now)
+                return None
         wire = self._tokenizer.take_plain(data) if self.plain else None
         if wire is not None:
             event = self._run.take(wire)
