@@ -71,6 +71,9 @@ class Run(Protocol[E]):
     def take(self, wire: ServerSentEvent, /) -> E | None:
         """The typed event, its piece added to `pieces`; None where it does not continue the run."""
 
+    def take_read(self, data: bytes, /) -> E | None:
+        """The same of a read that begins an event and is, perhaps, that event and nothing else."""
+
     def fold(self, count: int, /) -> list[str]:
         """Fold the first so many pieces, and return them."""
         ...
@@ -87,6 +90,10 @@ class NoRun(Generic[E]):
         self.decoded: E | None = None
 
     def take(self, _wire: ServerSentEvent, /) -> E | None:
+        """Nothing continues."""
+        return None
+
+    def take_read(self, _data: bytes, /) -> E | None:
         """Nothing continues."""
         return None
 

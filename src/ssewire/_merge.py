@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _HIGH: Final = re.compile("[\ud800-\udbff]")
 REPLACEMENT: Final = "\ufffd"
+MAX_PIECES: Final = 1024
+"""So many pieces of a text are kept as they came; a piece of its own costs ten times what is in it."""
 
 
 class Merge(Protocol):
@@ -78,22 +80,27 @@ class Text:
     that is alone, so far, is U+FFFD.
     """
 
-    __slots__ = ("_half", "_joined", "_pieces")
+    __slots__ = ("_half", "_joined", "_pieces", "_runs")
 
     def __init__(self) -> None:
         self._joined = ""
         self._half = ""  # a first half that ends the text so far
+        self._runs: list[str] = []  # not yet joined, in pieces of a better size
         self._pieces: list[str] = []  # not yet joined
 
     def add(self, value: str) -> None:
         """Append a piece."""
         self._pieces.append(value)
+        if len(self._pieces) >= MAX_PIECES:
+            self._runs.append("".join(self._pieces))
+            self._pieces.clear()
 
     def value(self) -> str:
         """The text; one copy of it when a piece came since the last look, nothing otherwise."""
-        if self._pieces:
-            text, self._half = join_halves(self._half + "".join(self._pieces))
+        if self._pieces or self._runs:
+            text, self._half = join_halves(self._half + "".join(self._runs) + "".join(self._pieces))
             self._joined += text
+            self._runs.clear()
             self._pieces.clear()
         return self._joined + REPLACEMENT if self._half else self._joined
 

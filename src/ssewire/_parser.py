@@ -140,6 +140,7 @@ class Parser(Generic[E, S]):
         self._pulled = 0  # so many of the queue have been
         self._last: deque[_Last] = deque()  # what comes behind the queue
         self._raw = b""  # the data of the event that was handed out last
+        self._read = b""  # or else the read that it had alone
         self._decoded: E | None = None  # the next of the queue, which ended a run
         self._ahead: list[bytes] = []  # the data of the events that were decoded ahead
         self._stamps: list[float] = []  # when the reads came of the events that are to be folded
@@ -311,7 +312,7 @@ class Parser(Generic[E, S]):
     def _tokenize(self, data: bytes | bytearray | memoryview) -> None:
         """Cut into events; what follows an event that is too large is not looked at."""
         try:
-            self._tokenizer.feed_into(data, self._queue.append)
+            self._tokenizer.feed_into(data, self._queue)
             self._tokenizer.check()
         except EventTooLargeError as error:
             self._last.append(error)
@@ -350,25 +351,31 @@ class Parser(Generic[E, S]):
 
     def take(self, data: Any, now: float) -> E | None:
         """`push` what was read at that time, then `pull`: for a stream that is read event by event."""
-        if self.plain and data[:1] == b":" and type(data) is bytes:
-            data = self._tokenizer.skip_comments(data)
-            if not data:
-                self._note_read(now)
-                return None
-        wire = self._tokenizer.take_plain(data) if self.plain else None
-        if wire is not None:
-            event = self._run.take(wire)
+        if self.plain and type(data) is bytes:
+            event = self._run.take_read(data) if len(data) <= self._max_plain_size else None
             if event is not None:
-                self._raw = wire.data
+                self._tokenizer.position += len(data)
+                self._read = data
+            else:
+                data = self._tokenizer.skip_comments(data)
+                if not data:
+                    self._note_read(now)
+                    return None
+                wire = self._tokenizer.take_plain(data)
+                if wire is not None:
+                    event = self._run.take(wire)
+                    if event is None:
+                        self._note_read(now)
+                        event = self._take(wire, self._run.decoded)
+                        if event is None:
+                            self._check()
+                        return event
+                    self._raw, self._read = wire.data, b""
+            if event is not None:
                 self._stamps.append(now)
                 if len(self._stamps) == BATCH_EVENTS:
                     self.fold()
                 return event
-            self._note_read(now)
-            event = self._take(wire, self._run.decoded)
-            if event is None:
-                self._check()
-            return event
         self.plain = False
         self._note_read(now)
         self.push(data)
@@ -475,7 +482,7 @@ class Parser(Generic[E, S]):
         """The data of the event that was handed out last."""
         if self._ahead:
             return self._ahead[-1 - length_hint(self.ready)]
-        return self._raw
+        return self._read[len(b"data: ") : -len(b"\n\n")] if self._read else self._raw
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -525,7 +532,7 @@ class Parser(Generic[E, S]):
             self._run.learn(raw, event)
             if self.stopwatch is not None:
                 self.stopwatch.event(token=self._reducer.tokens != tokens)
-            self._raw = raw
+            self._raw, self._read = raw, b""
             return event
         elif self.dialect.ends_with_done:
             self._settle(ended=True)

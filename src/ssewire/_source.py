@@ -9,6 +9,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from typing import Any, Final
 
 _BYTES: Final = (bytes, bytearray, memoryview)
+_PLAIN: Final = frozenset({*_BYTES, list, tuple})
+"""What has nothing beside its bytes, and nothing to be closed."""
 
 
 class _Head:
@@ -18,7 +20,7 @@ class _Head:
     headers: Mapping[str, str] | None = None
 
     def __init__(self, origin: Any) -> None:
-        if isinstance(origin, (*_BYTES, list, tuple)):
+        if type(origin) in _PLAIN:
             return
         status = getattr(origin, "status_code", None)  # httpx, httpx2, requests
         if status is None:
@@ -103,7 +105,7 @@ def open_source(origin: Any, other: str) -> Source:
     Raises:
         TypeError: It is none, or has to be awaited.
     """
-    if isinstance(origin, (list, tuple)):
+    if type(origin) in (list, tuple):
         return Source(origin, iter(origin))
     body = _in_memory(origin)
     if body is not None:

@@ -6,21 +6,21 @@ It gives a meaning to every byte sequence, so no content raises; only the size l
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum, auto
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from ssewire.errors import EventTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEFAULT_MAX_EVENT_BYTES: Final = 16 * 2**20
 MAX_REPORTED_BYTES: Final = 64 * 2**10
 """What the callbacks get of a comment, of a field's name and of its value."""
 MAX_RETRY_DIGITS: Final = 640
 """The longest reconnection time that is read; the shortest limit on integers that Python allows."""
-
-Emit = Callable[["ServerSentEvent"], object]
 
 _BOM: Final = b"\xef\xbb\xbf"
 _CR: Final = 0x0D
@@ -154,13 +154,13 @@ class Tokenizer:
         if event is not None:
             return [event]
         events: list[ServerSentEvent] = []
-        self.feed_into(data, events.append)
+        self.feed_into(data, events)
         if not events:
             self.check()
         return events
 
-    def feed_into(self, data: bytes | bytearray | memoryview, emit: Emit) -> None:
-        """Like `feed`, but hand each event to `emit` between the callbacks, and leave an error to `check`."""
+    def feed_into(self, data: bytes | bytearray | memoryview, events: list[ServerSentEvent]) -> None:
+        """Like `feed`, but append each event to a list, between the callbacks; `check` tells an error."""
         self.check()
         if self._closed:
             raise RuntimeError("the tokenizer is closed")
@@ -189,14 +189,14 @@ class Tokenizer:
                 # Perhaps it is but the end of an unfinished line that keeps the read from being plain.
                 cut = data.find(b"\n") + 1
                 if 0 < cut < len(data):
-                    self._read_lines(data[:cut], start, emit)
+                    self._read_lines(data[:cut], start, events)
                     start += cut
                     data = data[cut:]
                     lines = self._plain_lines(data)
             if lines is None:
-                self._read_lines(data, start, emit)
+                self._read_lines(data, start, events)
             else:
-                self._read_plain(lines, emit)
+                self._read_plain(lines, events)
         except EventTooLargeError as error:
             self._error = error
 
@@ -222,7 +222,7 @@ class Tokenizer:
             except EventTooLargeError as error:
                 self._error = error
                 self.check()
-            self._dispatch(events.append)
+            self._dispatch(events)
         self._closed = True
         return events
 
@@ -298,20 +298,59 @@ class Tokenizer:
             data = data.replace(b"\r\n", b"\n")
         return data.split(b"\n")
 
-    def _read_plain(self, lines: list[bytes], emit: Emit) -> None:
+    def _read_plain(self, lines: list[bytes], events: list[ServerSentEvent]) -> None:
         """Read lines, the last of which is unfinished."""
         rest = lines.pop()
         # An event that is not finished yet is left to the exact way, which counts its size.
-        begun = len(lines)
-        while begun and lines[begun - 1]:
-            begun -= 1
+        begun: list[bytes] = []
+        while lines and lines[-1]:
+            begun.append(lines.pop())
+        alike = self._read_alike(lines)
+        if alike:
+            events += alike
+            self.last_event_id = self._id
+            self._size = 0
+        else:
+            self._read_mixed(lines, events)
+        self.fresh = bool(lines) and not begun and not rest
+        for line in reversed(begun):
+            self._read_line(line)
+        if rest:
+            self._take(rest, self.position - len(rest))
+
+    def _read_alike(self, lines: list[bytes]) -> list[ServerSentEvent] | None:
+        """The events of lines that are a data line and a blank one over and over, or those and a name before.
+
+        Nothing is done for a line but to look at it, cut it and keep it: half the cost of reading it by what
+        it is.
+        """
+        if self._has_data or self._event:
+            return None
+        if len(lines) % 2 == 0 and not any(lines[1::2]):
+            datas = lines[::2]
+            events = [
+                ServerSentEvent(line[6:], "message", self._id) for line in datas if line[:6] == b"data: "
+            ]
+        elif len(lines) % 3 == 0 and not any(lines[2::3]):
+            datas = lines[1::3]
+            events = [
+                ServerSentEvent(line[6:], name[7:].decode(errors="replace") or "message", self._id)
+                for name, line in zip(lines[::3], datas, strict=True)
+                if line[:6] == b"data: " and name[:7] == b"event: "
+            ]
+        else:
+            return None
+        return events if len(events) == len(datas) else None
+
+    def _read_mixed(self, lines: list[bytes], events: list[ServerSentEvent]) -> None:
+        """Read lines, the last of which is a blank one."""
         data: bytes | None = None  # of an event that has had no other data line
-        for line in lines[:begun] if begun < len(lines) else lines:
+        for line in lines:
             if not line:
                 if data is None:
-                    self._dispatch(emit)
+                    self._dispatch(events)
                     continue
-                emit(ServerSentEvent(data, self._event or "message", self._id))
+                events.append(ServerSentEvent(data, self._event or "message", self._id))
                 data = None
                 self.last_event_id = self._id
                 self._event = ""
@@ -325,12 +364,6 @@ class Tokenizer:
                     self._read_line(b"data: " + data)
                     data = None
                 self._read_line(line)
-        for line in lines[begun:]:
-            self._read_line(line)
-        if rest:
-            self._take(rest, self.position - len(rest))
-        else:
-            self.fresh = begun == len(lines) > 0
 
     def _read_line(self, line: bytes) -> None:
         """Read a line that is not empty and cannot break the limit."""
@@ -339,7 +372,7 @@ class Tokenizer:
 
     # -- lines -------------------------------------------------------------------------------------------
 
-    def _read_lines(self, data: bytes, start: int, emit: Emit) -> None:
+    def _read_lines(self, data: bytes, start: int, events: list[ServerSentEvent]) -> None:
         """Cut `data`, which begins at the stream's byte `start`, at CR, LF and CRLF."""
         size = len(data)
         at = 0
@@ -357,7 +390,7 @@ class Tokenizer:
             if end == size:
                 return
             if self._line is _Line.NAME and not self._name:
-                self._dispatch(emit)
+                self._dispatch(events)
             else:
                 self._end_line(start + end)
             at = end + 1
@@ -454,11 +487,11 @@ class Tokenizer:
         elif line is _Line.UNKNOWN and self._on_unknown_field:
             self._on_unknown_field(name, value)
 
-    def _dispatch(self, emit: Emit) -> None:
+    def _dispatch(self, events: list[ServerSentEvent]) -> None:
         """A blank line: "dispatch the event", https://html.spec.whatwg.org/#dispatchMessage."""
         self.last_event_id = self._id
         if self._has_data:
-            emit(ServerSentEvent(bytes(self._data), self._event or "message", self._id))
+            events.append(ServerSentEvent(bytes(self._data), self._event or "message", self._id))
             self._data.clear()
             self._has_data = False
         self._event = ""

@@ -36,7 +36,7 @@ _read_text = msgspec.json.Decoder(str).decode
 
 
 class _Places(NamedTuple):
-    """Where a payload has its text and its padding."""
+    """Where a payload, or a read that has it, has its text and its padding."""
 
     before: bytes
     """The payload up to the text, with its opening quote."""
@@ -66,6 +66,7 @@ class Repeats:
         "_last",
         "_make_delta",
         "_places",
+        "_read_places",
         "_reducer",
         "_served",
         "_strict",
@@ -86,6 +87,7 @@ class Repeats:
         self._vain = 0  # lessons that served for nothing, in a row
         self._served = True  # the last lesson has served
         self._places: _Places | None = None  # None: nothing is remembered
+        self._read_places: _Places | None = None  # the same in a whole event as it stands in the stream
         self._chunk: ChatCompletionChunk = ChatCompletionChunk()  # what all of them have in common
         self._index = 0  # of the choice
         self._make_delta: Callable[[str], Delta] = Delta
@@ -93,24 +95,28 @@ class Repeats:
 
     def take(self, wire: ServerSentEvent) -> ChatCompletionChunk | None:
         """The chunk; None where the payload does not repeat the last one."""
-        payload = wire.data
         if self._last is not None:
-            self._study(payload, *self._last)
-        if self._places is None or wire.event == "error":
-            return None
-        before, between, after, begin, end = self._places
-        if not payload.startswith(before) or not payload.endswith(after):
+            self._study(wire.data, *self._last)
+        return None if self._places is None or wire.event == "error" else self._make(wire.data, self._places)
+
+    def take_read(self, data: bytes) -> ChatCompletionChunk | None:
+        """The same of a read that is a data line, a blank line, and nothing else."""
+        return None if self._read_places is None else self._make(data, self._read_places)
+
+    def _make(self, data: bytes, places: _Places) -> ChatCompletionChunk | None:
+        before, between, after, begin, end = places
+        if not data.startswith(before) or not data.endswith(after):
             return None
         padding = None
         try:
             if between:
                 # The closing quote of the text is the next one, unless the text holds quotes itself.
-                quote = payload.find(b'"', begin + 1)
-                if not payload.startswith(between, quote):
-                    quote = payload.find(between, begin + 1)
-                padding = _read_text(payload[quote + len(between) - 1 : end])
+                quote = data.find(b'"', begin + 1)
+                if not data.startswith(between, quote):
+                    quote = data.find(between, begin + 1)
+                padding = _read_text(data[quote + len(between) - 1 : end])
                 end = quote + 1
-            text = _read_text(payload[begin:end])
+            text = _read_text(data[begin:end])
         except STRICT_ERRORS:
             return None
         self._served = True
@@ -128,8 +134,7 @@ class Repeats:
 
     def learn(self, payload: bytes, chunk: ChatCompletionChunk) -> None:
         """Remember a chunk that the exact way has decoded and folded."""
-        self._places = None
-        self._last = None
+        self._places = self._read_places = self._last = None
         if self._early:
             self._early -= 1
         elif len(chunk.choices) == 1 and self._vain <= MAX_VAIN_LESSONS:
@@ -173,6 +178,8 @@ class Repeats:
             return  # the payload had to be repaired
         if decoded == meant:
             self._places = _Places(before, between, after, len(before) - 1, 1 - len(after))
+            before, after = b"data: " + before, after + b"\n\n"
+            self._read_places = _Places(before, between, after, len(before) - 1, 1 - len(after))
             self._chunk, self._index, self._make_delta = chunk, choice.index, make_delta
             self._add = self._reducer.adder(choice.index, field, choice.delta)
 

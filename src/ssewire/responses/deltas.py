@@ -94,6 +94,10 @@ class Deltas:
         taken: AnyEvent = event
         return taken
 
+    def take_read(self, _data: bytes) -> None:
+        """To decode a delta is cheap enough, and there is no shorter way to see whether it goes on."""
+        self.decoded = None
+
     def fold(self, count: int) -> list[str]:
         """Fold the first so many deltas, and return them."""
         deltas = self.pieces[:count]
