@@ -144,7 +144,7 @@ def openai_responses(reads: list[bytes]) -> str:
 
 def openai_responses_accumulated(reads: list[bytes]) -> str:
     """The openai package's stream with its accumulator."""
-    state: ResponseStreamState[Any] = ResponseStreamState(text_format=openai.NOT_GIVEN, input_tools=[])
+    state: ResponseStreamState[Any] = ResponseStreamState(text_format=openai.omit, input_tools=[])
     found = ""
     for event in _openai_events(reads):
         for each in state.handle_event(event):
