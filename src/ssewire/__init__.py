@@ -20,6 +20,7 @@ from ssewire._wire.tokenizer import ServerSentEvent, Tokenizer
 from ssewire.chat import ChatCompletion, ChatCompletionChunk, ChatDecoder, ChatReducer
 from ssewire.completions import Completion, CompletionChunk, CompletionsDecoder, CompletionsReducer
 from ssewire.errors import (
+    CaptureError,
     EmptyStreamError,
     EventDecodeError,
     EventTooLargeError,
@@ -37,6 +38,7 @@ __all__ = [
     "AsyncChatStream",
     "AsyncCompletionsStream",
     "AsyncResponsesStream",
+    "CaptureError",
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatDecoder",

@@ -146,6 +146,10 @@ class NotAnEventStreamError(SSEWireError):
         return f"not an event stream{status}: {_shown(self.body)}"
 
 
+class CaptureError(SSEWireError):
+    """What was recorded cannot be read as it should be, or ends here though the body did not."""
+
+
 def _shown(raw: bytes) -> str:
     shown = repr(raw[: 4 * SHOWN_CHARS].decode(errors="replace"))
     return shown if len(shown) <= SHOWN_CHARS else shown[:SHOWN_CHARS] + "…"
