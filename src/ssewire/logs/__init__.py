@@ -2,15 +2,19 @@
 
 from ssewire.logs.capture import Capture, End, Head, RequestHead, ResponseHead
 from ssewire.logs.reading import read_captures
+from ssewire.logs.record import AsyncRecording, Recording, record
 from ssewire.logs.writing import CaptureWriter, write_captures
 
 __all__ = [
+    "AsyncRecording",
     "Capture",
     "CaptureWriter",
     "End",
     "Head",
+    "Recording",
     "RequestHead",
     "ResponseHead",
     "read_captures",
+    "record",
     "write_captures",
 ]

@@ -107,7 +107,7 @@ def read_captures(
         yield from read_cassette(blocks, name, every=every, report=report)
 
 
-def _blocks_of(source: Any) -> Iterator[bytes]:
+def _blocks_of(source: Iterable[bytes]) -> Iterator[bytes]:
     """The bytes of a binary file or an iterable."""
     read: Any = getattr(source, "read1", None) or getattr(source, "read", None)
     if callable(read):

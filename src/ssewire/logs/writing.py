@@ -84,10 +84,9 @@ class CaptureWriter:
 
     def end(self, end: End) -> None:
         """End the capture. Raises OSError."""
-        if self._redact_body is not None and self._line:
-            data = self._redact_body(bytes(self._line))
-            self._line.clear()
-            self._write(end.seconds, data)
+        line, self._line = bytes(self._line), bytearray()
+        if self._redact_body is not None and line and not end.lost_reads:
+            self._write(end.seconds, self._redact_body(line))
         self._file.write(encode_end(end, self._reads, self._size))
 
     def flush(self) -> None:
