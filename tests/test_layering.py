@@ -31,7 +31,7 @@ _dialects
 
 logs.detection  logs.capture  logs.redaction  logs.storage  logs.lines
     logs.foreign  logs.har  logs.cassettes  logs.records  logs.reading  logs.writing
-    logs.heads  logs.record  logs
+    logs.heads  logs.record  logs.play  logs.transport  logs
 cli.inputs  cli.output  cli.replay  cli.check  cli.demo  cli
 __main__
 """.replace("\n\n", "\n<package>\n").split()

@@ -3,6 +3,7 @@
 from ssewire.logs.capture import Capture, End, Head, RequestHead, ResponseHead
 from ssewire.logs.reading import read_captures
 from ssewire.logs.record import AsyncRecording, Recording, record
+from ssewire.logs.transport import transport
 from ssewire.logs.writing import CaptureWriter, write_captures
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "ResponseHead",
     "read_captures",
     "record",
+    "transport",
     "write_captures",
 ]

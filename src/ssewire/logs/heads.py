@@ -5,7 +5,7 @@ It is recognised by its attributes, never by its type. What it does not tell is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire.logs.capture import Head, RequestHead, ResponseHead
@@ -70,7 +70,7 @@ def _headers(headers: Any) -> Headers:
     if not isinstance(headers, Mapping):
         return ()
     items = _look(headers, "multi_items")  # httpx
-    pairs: Iterable[tuple[Any, Any]] = items() if callable(items) else headers.items()
+    pairs: Any = items() if callable(items) else headers.items()
     return tuple((_text(name), _text(value)) for name, value in pairs)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -27,7 +26,7 @@ from ssewire.logs.records import read_records
 from ssewire.logs.storage import BLOCK_BYTES, BrokenFileError, bare_name, read_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from ssewire.logs.capture import Read
 
@@ -107,16 +106,15 @@ def read_captures(
         yield from read_cassette(blocks, name, every=every, report=report)
 
 
-def _blocks_of(source: Iterable[bytes]) -> Iterator[bytes]:
+def _blocks_of(source: Any) -> Iterator[bytes]:
     """The bytes of a binary file or an iterable."""
     read: Any = getattr(source, "read1", None) or getattr(source, "read", None)
     if callable(read):
         return iter(lambda: read(BLOCK_BYTES), b"")
-    if isinstance(source, Iterable) and not isinstance(source, (str, bytes, bytearray, memoryview)):
-        return iter(source)
-    raise TypeError(
-        f"captures are read from a path, a binary file or an iterable of bytes, not {source!r:.80}"
-    )
+    if isinstance(source, (str, bytes, bytearray, memoryview)) or not hasattr(type(source), "__iter__"):
+        kind = type(source).__name__
+        raise TypeError(f"captures are read from a path, a binary file or an iterable of bytes, not {kind}")
+    return iter(source)
 
 
 def _recognised(
