@@ -31,8 +31,8 @@ _dialects
 
 logs.detection  logs.capture  logs.redaction  logs.storage  logs.lines
     logs.foreign  logs.har  logs.cassettes  logs.records  logs.reading  logs.writing
-    logs.heads  logs.record  logs.play  logs.transport  logs
-cli.inputs  cli.output  cli.replay  cli.check  cli.demo  cli
+    logs.heads  logs.record  logs.play  logs.transport  logs.server  logs
+cli.inputs  cli.output  cli.replay  cli.check  cli.demo  cli.record  cli.serve  cli
 __main__
 """.replace("\n\n", "\n<package>\n").split()
 """All modules, from the bottom to the top; `<package>` is `ssewire` itself."""
@@ -42,7 +42,7 @@ MECHANISM = ("_json", "_merge", "_dialect", "_parser", "_source", "_timing", "_s
 OUTSIDE = {"msgspec"}
 LATE = {"asyncio"}
 """What is imported where it is needed, and nowhere else."""
-EXTRAS = {"logs.cassettes": {"yaml"}}
+EXTRAS = {"logs.cassettes": {"yaml"}, "logs.server": {"starlette", "uvicorn"}, "cli.record": {"httpx"}}
 """What only an extra brings, by the module whose feature needs it; imported late."""
 
 

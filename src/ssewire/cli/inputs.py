@@ -22,14 +22,15 @@ STDIN: Final = "-"
 SUFFIX: Final = ".sse"
 
 
-def expand(names: Iterable[str]) -> Iterator[str]:
-    """The files meant: of a folder all `.sse` files below it, of a pattern all that match, the rest as is."""
+def expand(names: Iterable[str], suffixes: tuple[str, ...] = (SUFFIX,)) -> Iterator[str]:
+    """The files meant: of a folder all with a suffix below it, of a pattern all matches, the rest as is."""
     for name in names:
         path = Path(name)
         if name == STDIN or path.is_file():
             yield name
         elif path.is_dir():
-            yield from sorted(str(each) for each in path.rglob(f"*{SUFFIX}") if each.is_file())
+            files = (each for each in path.rglob("*") if each.name.lower().endswith(suffixes))
+            yield from sorted(str(each) for each in files if each.is_file())
         else:
             yield from sorted(glob.glob(name, recursive=True)) or [name]
 

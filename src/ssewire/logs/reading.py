@@ -46,6 +46,10 @@ SUFFIXES: Final[dict[str, Form | None]] = {
     ".ndjson": None,
 }
 """What a file is by its name; None where its content tells."""
+FOLDER_SUFFIXES: Final = tuple(
+    suffix + packing for suffix in SUFFIXES if suffix != ".txt" for packing in ("", ".gz", ".zst")
+)
+"""What to look at in a folder."""
 MAX_LOOKED_AT_BYTES: Final = 64 * 2**10
 
 _log = logging.getLogger("ssewire.logs")
@@ -88,7 +92,7 @@ def read_captures(
         name, blocks = str(path), read_blocks(path)
     else:
         path, name, blocks = Path(), "the source", _blocks_of(source)
-    known = form or SUFFIXES.get(Path(bare_name(path.name)).suffix)
+    known = form or form_of_name(path)
     if known is None:
         if_empty: Form = "capture" if path.suffix else "sse"
         known, blocks = _recognised(blocks, body_key, name, if_empty)
@@ -106,11 +110,17 @@ def read_captures(
         yield from read_cassette(blocks, name, every=every, report=report)
 
 
+def form_of_name(path: Path) -> Form | None:
+    """What a file is by its name; None where its content tells."""
+    return SUFFIXES.get(Path(bare_name(path.name)).suffix)
+
+
 def _blocks_of(source: Any) -> Iterator[bytes]:
     """The bytes of a binary file or an iterable."""
     read: Any = getattr(source, "read1", None) or getattr(source, "read", None)
     if callable(read):
-        return iter(lambda: read(BLOCK_BYTES), b"")
+        blocks: Iterator[Any] = iter(lambda: read(BLOCK_BYTES), b"")
+        return blocks
     if isinstance(source, (str, bytes, bytearray, memoryview)) or not hasattr(type(source), "__iter__"):
         kind = type(source).__name__
         raise TypeError(f"captures are read from a path, a binary file or an iterable of bytes, not {kind}")

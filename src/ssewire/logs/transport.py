@@ -139,8 +139,7 @@ class _Book:
         self.capture = capture
         self.taken = False
         self.request: RequestHead | None = capture.head.request
-        dialect, _ = with_dialect(iter(capture.reads), lambda read: read[1])
-        self._endpoint = ENDPOINTS.get(dialect or "", "")
+        self._endpoint = endpoint_of(capture)
         if self.request is None:
             self.name = f"POST …{self._endpoint}"
         else:
@@ -160,6 +159,12 @@ class _Book:
         if self.request is None or self.request.body is None:
             return not body
         return body == self.request.body or _json(body) == _json(self.request.body) is not None
+
+
+def endpoint_of(capture: Capture) -> str:
+    """How the path ends at which a loaded capture's dialect is spoken; empty where it speaks none."""
+    dialect, _ = with_dialect(iter(capture.reads), lambda read: read[1])
+    return ENDPOINTS.get(dialect or "", "")
 
 
 def _address(url: str) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ import msgspec
 
 from ssewire.errors import CaptureError
 from ssewire.logs.lines import MAX_READ_BYTES, encode_end, encode_head, encode_read, may_be_capture_file
+from ssewire.logs.reading import form_of_name
 from ssewire.logs.redaction import redact as redact_credentials
 from ssewire.logs.storage import Appender, BrokenFileError, new_file, read_blocks
 
@@ -39,7 +40,7 @@ class CaptureWriter:
 
     Raises:
         OSError: The file cannot be opened; BlockingIOError when something else is writing to it.
-        CaptureError: It is there, and is no capture file.
+        CaptureError: It is there and is no capture file, or its name is that of another format (`.sse`).
         ImportError: It ends in `.zst`, and the extra is not installed.
     """
 
@@ -162,7 +163,9 @@ def write_captures(
 
 
 def _check(path: Path) -> None:
-    """See that what is there already is a capture file; others would be spoilt."""
+    """See that the name is not another format's, and that what is there already is a capture file."""
+    if form_of_name(path) is not None:
+        raise CaptureError(f"{path} would not be read as a capture file: end its name in .jsonl")
     if not path.is_file():
         return
     try:
