@@ -54,10 +54,38 @@ def test_a_loop_that_broke_off_goes_on_where_it_was(path: Path) -> None:
 
 
 def test_the_end_can_be_asked_for_first(path: Path) -> None:
+    captures = read_captures(path)
+    first = next(captures)
+    assert first.end == End("eof", 1.25)
+    assert list(first.reads) == READS
+    second = next(captures)
+    assert second.end == End("eof", 1.25)
+    assert second.body == BODY
+
+
+def test_the_end_can_be_asked_for_in_the_middle(path: Path) -> None:
     capture = next(read_captures(path))
+    reads = iter(capture.reads)
+    assert next(reads) == READS[0]
     assert capture.end == End("eof", 1.25)
-    with pytest.raises(RuntimeError):
-        list(capture.reads)
+    assert list(reads) == READS[1:]
+    assert capture.end == End("eof", 1.25)
+
+
+def test_what_was_read_ahead_is_left_out_like_the_rest(path: Path) -> None:
+    captures = read_captures(path)
+    first = next(captures)
+    assert first.end == End("eof", 1.25)
+    assert list(next(captures).reads) == READS
+    with pytest.raises(RuntimeError, match=r"load\(\) keeps"):
+        list(first.reads)
+
+
+def test_a_stream_is_not_hurt_by_asking_for_the_end(path: Path) -> None:
+    capture = next(read_captures(path))
+    with capture.stream() as stream:
+        assert capture.end.how == "eof"
+        assert stream.result().choices[0].message.content == "Café"
 
 
 def test_a_loaded_capture_outlives_its_file(path: Path) -> None:

@@ -339,9 +339,9 @@ def test_a_file_that_cannot_be_opened_is_told_before_anything_is_read(tmp_path: 
     source = every_of(PARTS)
     with pytest.raises(FileNotFoundError):
         record(source, tmp_path / "no" / "log.jsonl")
-    (tmp_path / "answer.sse").write_bytes(BODY)
+    (tmp_path / "answer").write_bytes(BODY)
     with pytest.raises(CaptureError, match="is there and is no capture file"):
-        record(source, tmp_path / "answer.sse")
+        record(source, tmp_path / "answer")
     assert list(source) == PARTS
 
 

@@ -214,11 +214,18 @@ def test_a_folder_gets_a_file_for_each_writer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"data: x\n\n", b'{"log": {}}', b"\n\nhello"])
 def test_nothing_is_appended_to_another_file(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "answer.sse"
+    path = tmp_path / "answer.log"
     path.write_bytes(content)
-    with pytest.raises(CaptureError, match=r"answer\.sse is there and is no capture file"):
+    with pytest.raises(CaptureError, match=r"answer\.log is there and is no capture file"):
         CaptureWriter(path)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["answer.sse", "answer.har.gz", "answer.YAML"])
+def test_a_name_of_another_format_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CaptureError, match=r"would not be read as a capture file: end its name in \.jsonl"):
+        CaptureWriter(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b'\n{"sse'])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
@@ -112,10 +113,11 @@ class PassingReads(ABC):
     """The reads of a capture while they are read from somewhere, once."""
 
     def __init__(self) -> None:
-        self.end: End | None = None
-        """Set when the reads are over."""
         self.begun = False
         """A read has been asked for."""
+        self._end: End | None = None
+        self._ahead: deque[Read] = deque()  # read to find the end, and not yet handed out
+        self._over = False  # all have been handed out
         self._gone = False  # the reading has moved on to the next capture
 
     @abstractmethod
@@ -123,7 +125,7 @@ class PassingReads(ABC):
         """The next read, or the end."""
 
     def __iter__(self) -> Self:
-        if self.end is not None:
+        if self._over:
             raise RuntimeError("the reads of this capture have passed by; load() keeps them")
         return self
 
@@ -131,21 +133,35 @@ class PassingReads(ABC):
         if self._gone:
             raise RuntimeError("the reading has moved on to the next capture; load() keeps the reads")
         self.begun = True
-        found = self.advance() if self.end is None else self.end
-        if isinstance(found, End):
-            self.end = found
+        if self._ahead:
+            return self._ahead.popleft()
+        found = self._next()
+        if found is None:
+            self._over = True
             raise StopIteration
         return found
 
-    def skip(self) -> End:
-        """Leave out what has not been read; returns the end."""
-        self.begun = True
-        if self.end is None:
-            self._gone = True
-            while not isinstance(found := self.advance(), End):
-                pass
-            self.end = found
-        return self.end
+    def finish(self) -> End:
+        """Read on to the end; what comes before it is kept until it is asked for."""
+        while self._end is None:
+            if (found := self._next()) is not None:
+                self._ahead.append(found)
+        return self._end
+
+    def skip(self) -> None:
+        """Leave out what has not been read."""
+        self._gone = not self._over
+        self.begun = self._over = True
+        self._ahead.clear()
+        while self._next() is not None:
+            pass
+
+    def _next(self) -> Read | None:
+        found = self.advance() if self._end is None else self._end
+        if isinstance(found, End):
+            self._end = found
+            return None
+        return found
 
 
 class Capture:
@@ -183,8 +199,8 @@ class Capture:
 
     @property
     def end(self) -> End:
-        """How it ended. What has not been read of a passing capture is left out."""
-        return self._end if self._passing is None else self._passing.skip()
+        """How it ended. To know it, the reads up to there are kept in memory until they are read."""
+        return self._end if self._passing is None else self._passing.finish()
 
     def load(self) -> Self:
         """Keep the reads in memory, so that they can be read again and again; returns the capture.
@@ -196,7 +212,7 @@ class Capture:
             if self._passing.begun:
                 raise RuntimeError("reads of this capture have passed by; load it before it is read")
             self._kept = list(self._passing)
-            self._end = self._passing.skip()
+            self._end = self._passing.finish()
             self._passing = None
         return self
 

@@ -168,7 +168,6 @@ class _Player:
         self._told = told
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        began = time.monotonic()
         from starlette.requests import Request
 
         request = Request(scope, receive)
@@ -185,15 +184,16 @@ class _Player:
             await _refuse(send, f"no capture answers {asked}; GET / lists what there is")
             return
         self._told(f"{asked}: capture {entry.number} ({entry.name})")
-        await self._play(entry.capture, began, receive, send)
+        await self._play(entry.capture, receive, send)
 
-    async def _play(self, capture: Capture, began: float, receive: Any, send: Any) -> None:
+    async def _play(self, capture: Capture, receive: Any, send: Any) -> None:
         import asyncio
 
         gone = asyncio.ensure_future(receive())  # behind the request's body, the client's leaving
         status, headers = head_to_send(capture)
         try:
             await send({"type": "http.response.start", "status": status, "headers": _encoded(headers)})
+            began = time.monotonic()  # a recording begins behind the head, too
             for step in play(capture, speed=self._program.speed, faults=self._program.faults):
                 wait = step.due - (time.monotonic() - began)
                 if wait > 0:
