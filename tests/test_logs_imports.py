@@ -123,7 +123,9 @@ def test_what_of_a_cassette_cannot_be_read_is_told() -> None:
         ("a: [", "no YAML that can be read"),
         ("a: !!python/object:os.system {}", "no YAML that can be read"),
         (b"a: \xff", "no YAML that can be read"),
-        ("[" * 5000, "no YAML that can be read"),
+        ("[" * 100_000, "nested more than 100 levels deep"),
+        ("- " * 100_000, "nested more than 100 levels deep"),
+        ("{a: " * 100_000, "nested more than 100 levels deep"),
     ],
 )
 def test_what_is_no_cassette_is_refused(content: bytes | str, problem: str) -> None:

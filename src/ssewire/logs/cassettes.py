@@ -6,7 +6,7 @@ versions, `status_code`, `headers`, `http_version` and `content`. Neither holds 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from ssewire.logs.capture import Capture
 
-UNKNOWN = ("times", "reads", "end")
+UNKNOWN: Final = ("times", "reads", "end")
+MAX_DEPTH: Final = 100
+"""How deep a cassette may be nested; the layouts need six levels, and parsed bodies a few more."""
 
 
 def read_cassette(blocks: Iterable[bytes], name: str, *, every: bool, report: Any) -> Iterator[Capture]:
@@ -63,7 +65,14 @@ def _parsed(content: bytes, name: str) -> Any:
     except ImportError as error:
         raise ImportError("reading cassettes in YAML needs an extra: pip install 'ssewire[yaml]'") from error
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
     try:
+        # The fast loader recurses without a bound, so that deep nesting would end the process.
+        for event in yaml.parse(content, loader):
+            if isinstance(event, (yaml.CollectionStartEvent, yaml.CollectionEndEvent)):
+                depth += 1 if isinstance(event, yaml.CollectionStartEvent) else -1
+            if depth > MAX_DEPTH:
+                raise CaptureError(f"{name} is no cassette: it is nested more than {MAX_DEPTH} levels deep")
         return loader(content).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise CaptureError(f"{name} is no YAML that can be read: {' '.join(str(error).split())}") from error

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 CAPTURE_HEADER: Final = "x-ssewire-capture"
 MAX_REQUEST_BYTES: Final = 64 * 2**20
+LOCAL_ORIGIN: Final = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+"""Which pages may read what is played: those of this machine. What was recorded is nobody else's business."""
+PLAYABLE_STATUSES: Final = range(200, 600)
 
 
 class Entry:
@@ -152,9 +155,12 @@ def make_app(program: Program, told: Callable[[str], object] = lambda _: None) -
         listed = msgspec.json.encode([each.told() for each in program.entries])
         return Response(listed, media_type="application/json")
 
-    # A page from anywhere may read what is played: it is on this machine for that.
     cors = Middleware(
-        CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"], expose_headers=["*"]
+        CORSMiddleware,
+        allow_origin_regex=LOCAL_ORIGIN,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["*"],
     )
     routes = [Route("/", index), Mount("/", _Player(program, told))]
     return Starlette(routes=routes, middleware=[cors])
@@ -191,6 +197,8 @@ class _Player:
 
         gone = asyncio.ensure_future(receive())  # behind the request's body, the client's leaving
         status, headers = head_to_send(capture)
+        if status not in PLAYABLE_STATUSES:  # such as 0, which browsers write down for no answer
+            status = 502
         try:
             await send({"type": "http.response.start", "status": status, "headers": _encoded(headers)})
             began = time.monotonic()  # a recording begins behind the head, too
