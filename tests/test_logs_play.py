@@ -142,6 +142,7 @@ def test_a_stall_delays_what_comes_behind_it_at_any_speed() -> None:
         (12, b""),
     ]
     assert [step.due for step in steps("stall:9", speed=None)] == [0, 0, 0, math.inf]
+    assert [step.due for step in steps("stall:4:1", "stall:7:2", speed=None)] == [0, 1, 3, 3]
 
 
 def test_garbage_is_put_in_at_its_byte_and_the_same_each_time() -> None:

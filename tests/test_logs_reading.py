@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -9,6 +10,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from capture_cases import BODY, DONE, HEAD, READS, plain, story
 from ssewire import CaptureError
@@ -109,6 +112,13 @@ def test_json_that_is_nothing_known_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "package.json"
     path.write_bytes(b'{"name": "x"}')
     with pytest.raises(CaptureError, match=r"package\.json is no capture file, HAR or cassette; of a log"):
+        all_of(path)
+
+
+def test_what_is_called_json_and_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(DONE)
+    with pytest.raises(CaptureError, match=r"log\.jsonl is no capture file"):
         all_of(path)
 
 
@@ -217,3 +227,51 @@ def test_reads_stand_in_the_order_of_the_file(whole: bytes) -> None:
     ((capture,), _) = all_of([whole])
     assert list(capture.reads) == READS
     assert reading.FORMS == ("capture", "sse", "jsonl", "har", "vcr")
+
+
+# -- anything --------------------------------------------------------------------------------------------
+
+PIECES = (
+    b'{"ssewire":1}\n',
+    b'\n{"ssewire":1,"request":{"method":"GET","url":"/"}}\n',
+    b'[1,"a"]\n',
+    b'[1,"/w==","base64"]\n',
+    b'{"end":"eof"}\n',
+    b'{"end":',
+    b'{"log":{"entries":[',
+    b'{"interactions":[{"request":{},"response":{}}]}',
+    b'{"body":"x"}\n',
+    b"data: x\n\n",
+    b"\xef\xbb\xbf",
+    b"\0",
+    b"]}",
+)
+anything = st.lists(st.sampled_from(PIECES) | st.binary(max_size=12), max_size=8).map(b"".join)
+
+
+@pytest.mark.parametrize("form", [None, *reading.FORMS])
+@given(content=anything, size=st.integers(1, 40))
+def test_whatever_a_file_holds_there_is_one_error_for_it(form: Any, content: bytes, size: int) -> None:
+    blocks = [content[at : at + size] for at in range(0, len(content), size)]
+    told: list[str] = []
+    with contextlib.suppress(CaptureError):
+        for capture in read_captures(blocks, form=form, body_key="body", every=True, report=told.append):
+            assert capture.body is not None
+            assert capture.end.how in ("eof", "cut", "unknown")
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+@given(at=st.integers(0, 700), byte=st.integers(0, 255))
+def test_a_wrong_byte_in_a_file_never_passes_for_more_than_damage(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, at: int, byte: int
+) -> None:
+    path = tmp_path_factory.mktemp("wrong") / f"log.jsonl{suffix}"
+    write_captures([story(), story()], path)
+    content = bytearray(path.read_bytes())
+    content[at % len(content)] = byte
+    path.write_bytes(content)
+    told: list[str] = []
+    with contextlib.suppress(CaptureError):
+        for capture in read_captures(path, report=told.append):
+            size = len(capture.body)
+            assert size == len(BODY) or capture.end.how == "cut" or capture.end.problem

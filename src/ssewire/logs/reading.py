@@ -94,8 +94,8 @@ def read_captures(
         path, name, blocks = Path(), "the source", _blocks_of(source)
     known = form or form_of_name(path)
     if known is None:
-        if_empty: Form = "capture" if path.suffix else "sse"
-        known, blocks = _recognised(blocks, body_key, name, if_empty)
+        named = Path(bare_name(path.name)).suffix in SUFFIXES
+        known, blocks = _recognised(blocks, body_key, name, is_json=named)
     if known == "capture":
         yield from _Reader(blocks, name, report).captures()
     elif known == "sse":
@@ -128,9 +128,9 @@ def _blocks_of(source: Any) -> Iterator[bytes]:
 
 
 def _recognised(
-    blocks: Iterator[bytes], body_key: str | None, name: str, if_empty: Form
+    blocks: Iterator[bytes], body_key: str | None, name: str, *, is_json: bool
 ) -> tuple[Form, Iterator[bytes]]:
-    """Tell by the first bytes what a file is; returns the blocks from the first on."""
+    """Tell by the first bytes what a file is, perhaps by name of JSON; returns the blocks from the first."""
     head = bytearray()
     broken: BrokenFileError | None = None
     form: Form | None = None
@@ -140,14 +140,14 @@ def _recognised(
             if block is None:
                 break
             head += block
-            form = _form_of_start(bytes(head))
+            form = _form_of_start(bytes(head), is_json=is_json)
     except BrokenFileError as error:
         broken = error
     start = bytes(head)
     if form is not None:
         pass
     elif may_be_capture_file(start):
-        form = "capture" if start.strip() else if_empty
+        form = "capture" if is_json or start.strip() else "sse"
     elif body_key is not None:
         form = "jsonl"
     elif b'"interactions"' in start:
@@ -161,10 +161,10 @@ def _recognised(
     return form, _again(bytes(head), blocks, broken)
 
 
-def _form_of_start(start: bytes) -> Form | None:
+def _form_of_start(start: bytes, *, is_json: bool) -> Form | None:
     """What a file is, where its first bytes tell so already."""
     start = start.removeprefix(BOM).lstrip()
-    if start and not start.startswith((b"{", b"[")):
+    if start and not is_json and not start.startswith((b"{", b"[")):
         return "sse"
     line, ended, _ = start.partition(b"\n")
     return "capture" if ended and is_head(decode_line(line)) else None

@@ -205,7 +205,7 @@ class Appender:
             mark, self._flush_mode = GZIP_MARK, zlib.Z_SYNC_FLUSH
             self._packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
         elif name.endswith(".zst"):
-            self._packer = zstd().ZstdCompressor()
+            self._packer = zstd().ZstdCompressor(options={zstd().CompressionParameter.checksum_flag: 1})
             mark, self._flush_mode = ZSTD_MARK, self._packer.FLUSH_BLOCK
         self._file = path.open("ab", buffering=0)
         self._pending = bytearray()  # packed, and not yet in the file
