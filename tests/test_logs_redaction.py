@@ -67,6 +67,7 @@ def test_values_that_look_like_credentials_are_redacted_under_any_name(value: st
         ("https://h/p?a%70i_key=abc", "https://h/p?a%70i_key=REDACTED"),
         ("https://h/p?q=Bearer+abc", "https://h/p?q=REDACTED"),
         ("https://me:secret@h:8080/p", "https://REDACTED@h:8080/p"),
+        ("https://me:s@cret@h/p", "https://REDACTED@h/p"),
         ("https://h/p#access_token=abc", "https://h/p#access_token=REDACTED"),
         ("https://h/p?max_tokens=5&flag&q=%20x#part", "https://h/p?max_tokens=5&flag&q=%20x#part"),
         ("https://h/p?key", "https://h/p?key"),

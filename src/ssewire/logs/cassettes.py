@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ssewire.logs.capture import Capture
+    from ssewire.logs.foreign import Report
 
 UNKNOWN: Final = ("times", "reads", "end")
 MAX_DEPTH: Final = 100
 """How deep a cassette may be nested; the layouts need six levels, and parsed bodies a few more."""
 
 
-def read_cassette(blocks: Iterable[bytes], name: str, *, every: bool, report: Any) -> Iterator[Capture]:
+def read_cassette(blocks: Iterable[bytes], name: str, *, every: bool, report: Report) -> Iterator[Capture]:
     """The captures in a cassette.
 
     Args:

@@ -11,9 +11,11 @@ from ssewire.logs.capture import CUT, Capture, End, Head
 from ssewire.logs.storage import BrokenFileError, zstd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ssewire.logs.capture import Headers, RequestHead, ResponseHead
+
+    Report = Callable[[str], object]
 
 MAX_WHOLE_BYTES: Final = 256 * 2**20
 """How much is read of a file that has to be read whole, and how much a packed body in it may hold."""

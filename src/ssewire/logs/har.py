@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ssewire.logs.capture import Capture, Headers
+    from ssewire.logs.foreign import Report
 
 
-def read_har(blocks: Iterable[bytes], name: str, *, every: bool, report: Any) -> Iterator[Capture]:
+def read_har(blocks: Iterable[bytes], name: str, *, every: bool, report: Report) -> Iterator[Capture]:
     """The captures in a HAR file.
 
     Args:

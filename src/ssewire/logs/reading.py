@@ -26,11 +26,10 @@ from ssewire.logs.records import read_records
 from ssewire.logs.storage import BLOCK_BYTES, BrokenFileError, bare_name, read_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from ssewire.logs.capture import Read
-
-    Report = Callable[[str], object]
+    from ssewire.logs.foreign import Report
 
 Form = Literal["capture", "sse", "jsonl", "har", "vcr"]
 FORMS: Final[tuple[Form, ...]] = get_args(Form)

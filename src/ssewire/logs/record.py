@@ -29,14 +29,14 @@ _log = logging.getLogger("ssewire.logs")
 class _Recorder:
     """Writes down what passes; whatever fails in that is remembered, and hurts nobody."""
 
-    def __init__(self, writer: CaptureWriter, head: Head, clock: Callable[[], float]) -> None:
+    def __init__(self, writer: CaptureWriter, head: Head, clock: Callable[[], float], began: float) -> None:
         self.path = writer.path
         self.problem = ""
         self.lost_reads = 0
         self.lost_bytes = 0
         self._writer = writer
         self._clock = clock
-        self._began = clock()
+        self._began = began
         self._over = False
         self._lost = False  # for good: something is missing in the middle
         self._unwritten = 0  # bytes of the read that the file has not taken yet
@@ -301,6 +301,7 @@ def record(
         OSError, CaptureError, ImportError: The file cannot be opened, as `CaptureWriter` says. The source has
             not been read.
     """
+    began = clock()
     opened: Source | AsyncSource
     try:
         opened = open_source(source, "")
@@ -311,7 +312,7 @@ def record(
     if head is None:
         head = head_from(source, datetime.now(UTC).isoformat())
     writer = CaptureWriter(path, redact_body=redact_body, keep_credentials=keep_credentials)
-    recorder = _Recorder(writer, head, clock)
+    recorder = _Recorder(writer, head, clock, began)
     if isinstance(opened, AsyncSource):
         return AsyncRecording(opened, recorder)
     return MemoryRecording(opened, recorder) if _can_be_awaited(source) else Recording(opened, recorder)

@@ -12,8 +12,10 @@ from ssewire.logs.storage import BrokenFileError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ssewire.logs.foreign import Report
 
-def read_records(blocks: Iterable[bytes], name: str, *, body_key: str, report: Any) -> Iterator[Capture]:
+
+def read_records(blocks: Iterable[bytes], name: str, *, body_key: str, report: Report) -> Iterator[Capture]:
     """The bodies in a log, record by record.
 
     A body is a text, or a list of texts: its reads. Where a record holds none, it is left out.
