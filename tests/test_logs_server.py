@@ -212,11 +212,11 @@ def test_requests_are_answered_side_by_side() -> None:
     async def ask(url: str) -> float:
         began = time.monotonic()
         async with httpx.AsyncClient(trust_env=False) as client:
-            await asyncio.gather(*(client.post(f"{url}/v1/chat/completions") for _ in range(10)))
+            await asyncio.gather(*(client.post(f"{url}/v1/chat/completions") for _ in range(40)))
         return time.monotonic() - began
 
     with playing(PACED, speed=1) as url:
-        assert asyncio.run(ask(url)) < 0.8
+        assert asyncio.run(ask(url)) < 2  # one by one it would be 4
 
 
 def test_a_large_request_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

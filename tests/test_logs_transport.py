@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -276,19 +275,18 @@ PACED = Capture(HEAD, [(0.02, CHUNK), (0.06, CHUNK), (0.1, DONE)], End("eof", 0.
 def stamps_of(module: Any, *, awaited: bool, speed: float | None) -> list[float]:
     carrier = transport([PACED], module, speed=speed)
     if not awaited:
-        with module.Client(transport=carrier) as client, client.stream("POST", URL) as response:
+        with module.Client(transport=carrier) as client:
             began = time.monotonic()
-            stamps = [time.monotonic() - began for _ in response.iter_raw()]
-            return [*stamps, time.monotonic() - began]
+            with client.stream("POST", URL) as response:
+                stamps = [time.monotonic() - began for _ in response.iter_raw()]
+                return [*stamps, time.monotonic() - began]
 
     async def read() -> list[float]:
-        async with (
-            module.AsyncClient(transport=carrier) as client,
-            client.stream("POST", URL) as response,
-        ):
+        async with module.AsyncClient(transport=carrier) as client:
             began = time.monotonic()
-            stamps = [time.monotonic() - began async for _ in response.aiter_raw()]
-            return [*stamps, time.monotonic() - began]
+            async with client.stream("POST", URL) as response:
+                stamps = [time.monotonic() - began async for _ in response.aiter_raw()]
+                return [*stamps, time.monotonic() - began]
 
     return asyncio.run(read())
 
@@ -297,21 +295,21 @@ def stamps_of(module: Any, *, awaited: bool, speed: float | None) -> list[float]
 @pytest.mark.parametrize("awaited", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("speed", [1, 4])
 def test_reads_come_when_they_came(module: Any, awaited: bool, speed: float) -> None:
-    off: list[float] = []
-    for _ in range(5):  # a busy machine makes it later, nothing makes it earlier
+    off = [1.0] * 4
+    for _ in range(20):  # a busy machine makes it later, nothing makes it earlier
         stamps = stamps_of(module, awaited=awaited, speed=speed)
         late = [stamp - due / speed for stamp, due in zip(stamps, (0.02, 0.06, 0.1, 0.12), strict=True)]
-        assert min(late) > -0.002
-        off.append(max(late))
-        if off[-1] < 0.001:
+        assert min(late) >= 0
+        off = list(map(min, off, late))
+        if max(off) < 0.001:
             return
-    assert statistics.median(off) < 0.01
+    pytest.fail(f"they were late by {off} seconds")
 
 
 @both
 @pytest.mark.parametrize("awaited", [False, True], ids=["sync", "async"])
 def test_without_speed_nothing_waits(module: Any, awaited: bool) -> None:
-    assert stamps_of(module, awaited=awaited, speed=None)[-1] < 0.02
+    assert stamps_of(module, awaited=awaited, speed=None)[-1] < 0.1
 
 
 def drain(module: Any, carrier: Any, *, awaited: bool, timeout: float = 5.0) -> bytes:
