@@ -31,7 +31,7 @@ _dialects
 
 logs.detection  logs.capture  logs.redaction  logs.storage  logs.lines
     logs.foreign  logs.har  logs.cassettes  logs.records  logs.reading  logs.writing
-    logs.heads  logs.record  logs.play  logs.transport  logs.server  logs
+    logs.heads  logs.recording  logs.play  logs.transports  logs.server  logs
 cli.inputs  cli.output  cli.replay  cli.check  cli.demo  cli.record  cli.serve  cli
 __main__
 """.replace("\n\n", "\n<package>\n").split()

@@ -11,13 +11,13 @@ from ssewire.cli.output import CLEAN, FINDINGS, WRONG_USE, finding, say
 from ssewire.cli.replay import print_text
 from ssewire.errors import CaptureError, SSEWireError
 from ssewire.logs.detection import with_dialect
-from ssewire.logs.record import record
+from ssewire.logs.recording import record
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from ssewire.logs.record import Recording
+    from ssewire.logs.recording import Recording
 
 TIMEOUT_SECONDS: Final = 120.0
 

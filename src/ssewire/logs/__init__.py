@@ -2,8 +2,8 @@
 
 from ssewire.logs.capture import Capture, End, Head, RequestHead, ResponseHead
 from ssewire.logs.reading import read_captures
-from ssewire.logs.record import AsyncRecording, Recording, record
-from ssewire.logs.transport import transport
+from ssewire.logs.recording import AsyncRecording, Recording, record
+from ssewire.logs.transports import transport
 from ssewire.logs.writing import CaptureWriter, write_captures
 
 __all__ = [

@@ -14,7 +14,7 @@ import msgspec
 from ssewire.errors import SSEWireError
 from ssewire.logs.play import check_speed, parse_faults, play
 from ssewire.logs.redaction import redact_url
-from ssewire.logs.transport import ENDPOINTS, async_sleep, endpoint_of, head_to_send
+from ssewire.logs.transports import ENDPOINTS, async_sleep, endpoint_of, head_to_send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
