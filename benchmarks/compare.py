@@ -1,117 +1,190 @@
-"""Compare ssewire with what people use today, on recorded streams, in one process.
+"""Compare ssewire with what people use today, in one process.
 
-    python benchmarks/compare.py [--rounds N] [--answer DELTAS]
+    python benchmarks/compare.py [--workload NAME]... [--rounds N] [--slow N] [--deltas N] [--memory]
 
-Every contestant reads the same bodies, live (an event a read) and in bulk (64 KiB a read), in turn within
-each round; the minimum over the rounds counts. What each makes of a body is checked before it is timed.
+Each workload is read in several cuttings: an event a read (live), 1,460 bytes, 64 KiB, the whole body. What a
+contestant makes of a stream is checked before it is timed. Within each round all contestants take turns, and
+the minimum over the rounds counts. eventsource-parser runs on Node, in a process of its own, where there is
+one. Times are microseconds an event, and behind them is how many times `orjson.loads` they are, on payloads
+that somebody else has cut out.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
-import os
+import shutil
+import subprocess
+import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import contestants
+import orjson
+from workloads import READS, Workload, workloads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from contestants import Reader
 
-ROOT = Path(__file__).parent.parent
-BULK_BYTES = 64 * 2**10
-
-
-def bodies() -> list[bytes]:
-    """The recorded OpenAI chat streams where they are, the demo recording otherwise."""
-    shared = Path(os.environ.get("SSEWIRE_SHARED", ROOT.parent / "shared"))
-    recorded = sorted((shared / "captures").glob("chat-openai-gpt*.sse"))
-    usable = [
-        path.read_bytes() for path in recorded if "audio" not in path.name and "filter" not in path.name
-    ]
-    return usable or [(ROOT / "src" / "ssewire" / "cli" / "demo.sse").read_bytes()]
+NODE = Path(__file__).parent / "node"
+NODE_ROUNDS = 30
+MAX_SLOW_EVENTS = 3000
+"""Workloads of more events are not given to the slow contestants."""
+MEMORY_DELTAS = 2000
 
 
-def long_answer(deltas: int) -> bytes:
-    """A stream of one answer of so many deltas, written as OpenAI writes it."""
-    words = ("The", " quick", " fox", "\\n", " jumps", " over", ' \\"the\\"', " dog", ".")
-    head = '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1790000000,"model":"example-1",'
-    head += '"service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":'
-    tail = '}],"usage":null,"obfuscation":"'
-    chunks = [
-        f'{head}{{"content":"{words[at % 9]}"}},"logprobs":null,"finish_reason":null'
-        f'{tail}{"x" * (at % 8 + 1)}"}}'
-        for at in range(deltas)
-    ]
-    chunks.append(f'{head}{{}},"logprobs":null,"finish_reason":"stop"{tail}x"}}')
-    return "".join(f"data: {chunk}\n\n" for chunk in [*chunks, "[DONE]"]).encode()
+class Table:
+    """The best times of one workload, by contestant and cutting."""
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self.best: dict[tuple[str, str], float] = {}
+
+    def note(self, name: str, reads: str, seconds: float) -> None:
+        """Keep a time if it is the best so far."""
+        self.best[name, reads] = min(self.best.get((name, reads), seconds), seconds)
+
+    def micros(self, name: str, reads: str) -> float | None:
+        """Microseconds an event; of a contestant that takes payloads whatever the cutting."""
+        found = self.best.get((name, reads), self.best.get((name, "")))
+        return None if found is None else found / self.workload.events * 1e6
+
+    def show(self) -> None:
+        """Print the table."""
+        workload = self.workload
+        print(f"\n## {workload.name}: {len(workload.bodies)} streams, {workload.events} events ", end="")
+        print(f"of {workload.size} bytes on average\n")
+        print("| µs an event (x orjson) | " + " | ".join(READS) + " |\n| --- |" + " --- |" * len(READS))
+        base = self.micros("orjson alone", "") or 0.0
+        for name in dict.fromkeys(name for name, _ in self.best):
+            times = [self.micros(name, reads) for reads in READS]
+            cells = ["-" if micros is None else f"{micros:.2f} ({micros / base:.1f})" for micros in times]
+            print(f"| {name} | " + " | ".join(cells) + " |")
+
+    def show_targets(self) -> None:
+        """Print how the whole way and the tokenizer compare with the others, and how they are to."""
+        print("\n| against | ratio | live | target | bulk | target |\n| --- | --- | --- | --- | --- | --- |")
+        rows = (
+            ("orjson alone", "whole", "≤ 1.8", "≤ 1.6"),
+            ("openai, accumulated", "whole", "≥ 100", "≥ 100"),
+            ("httpx-sse + json", "whole", "≥ 5", "≥ 4.5"),
+            ("eventsource-parser on Node, JSON.parse", "whole", "≤ 1.0", "≤ 1.0"),
+            ("eventsource-parser on Node", "tokenizer", "≤ 1.2", "≤ 1.6"),
+        )
+        for other, ours, *targets in rows:
+            faster = targets[0].startswith("≥")
+            cells = [other, f"{ours}: {'times faster' if faster else 'times its time'}"]
+            for reads, target in zip(("event", "64k"), targets, strict=True):
+                theirs, own = self.micros(other, reads), self.micros(ours, reads)
+                ratio = "-"
+                if theirs and own:
+                    ratio = f"{theirs / own if faster else own / theirs:.2f}"
+                cells += [ratio, target]
+            print("| " + " | ".join(cells) + " |")
 
 
-def live(body: bytes) -> list[bytes]:
-    """One read an event."""
-    return [event + b"\n\n" for event in body.split(b"\n\n") if event]
+def measure(workload: Workload, rounds: int, slow_rounds: int) -> Table:
+    """Check and time all contestants."""
+    table = Table(workload)
+    slow = contestants.SLOW[workload.dialect] if workload.events <= MAX_SLOW_EVENTS and slow_rounds else {}
+    runs: list[tuple[str, str, Reader, list[list[bytes]], int]] = []
+    for readers, times in ((contestants.FAST[workload.dialect], rounds), (slow, slow_rounds)):
+        for name, reader in readers.items():
+            for reads in READS:
+                cut = workload.cut(reads)
+                if name != "tokenizer":
+                    check(name, workload, reader, cut)
+                runs.append((name, reads, reader, cut, times))
+    for name, reader in contestants.ALONE[workload.dialect].items():
+        runs.append((name, "", reader, workload.payloads, rounds))
+    for number in range(max(rounds, slow_rounds)):
+        for name, reads, reader, inputs, times in runs:
+            if number < times:
+                start = time.perf_counter()
+                for each in inputs:
+                    reader(each)
+                table.note(name, reads, time.perf_counter() - start)
+    for reads in READS:
+        for name, seconds in on_node(workload, reads).items():
+            table.note(name, reads, seconds)
+    return table
 
 
-def bulk(body: bytes) -> list[bytes]:
-    """Reads of 64 KiB."""
-    return [body[at : at + BULK_BYTES] for at in range(0, len(body), BULK_BYTES)]
+def check(name: str, workload: Workload, reader: Reader, cut: list[list[bytes]]) -> None:
+    """See that a contestant reads what the streams say."""
+    for reads, payloads in zip(cut, workload.payloads, strict=True):
+        # pydantic-ai knows one answer only, and takes the others' text for its own.
+        text = workload.text_of(payloads, all_choices=name == "pydantic-ai")
+        found = reader(reads)
+        if found != text:
+            raise AssertionError(f"{name} reads {found!r} where {text!r} stands")
 
 
-def payloads(body: bytes) -> list[bytes]:
-    """The data of each event, cut out."""
-    events = (event.removeprefix(b"data: ") for event in body.split(b"\n\n") if event.startswith(b"data: "))
-    return [event for event in events if event != b"[DONE]"]
+def on_node(workload: Workload, reads: str) -> dict[str, float]:
+    """The times of eventsource-parser, if Node is here."""
+    if shutil.which("node") is None or not install():
+        return {}
+    streams = [[base64.b64encode(read).decode() for read in each] for each in workload.cut(reads)]
+    given = json.dumps({"rounds": NODE_ROUNDS, "streams": streams}).encode()
+    ran = subprocess.run(["node", str(NODE / "bench.mjs")], input=given, capture_output=True, check=True)
+    found: dict[str, Any] = json.loads(ran.stdout)
+    fields = sum(len(orjson.loads(payload)) for each in workload.payloads for payload in each)
+    if found["fields"] < fields:
+        raise AssertionError(f"eventsource-parser finds {found['fields']} fields where {fields} are")
+    return {
+        "eventsource-parser on Node": found["tokenizer"] / 1e9,
+        "eventsource-parser on Node, JSON.parse": found["whole"] / 1e9,
+    }
+
+
+def install() -> bool:
+    """Install what the script for Node needs, unless it is there."""
+    if (NODE / "node_modules").is_dir():
+        return True
+    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(NODE)]
+    if shutil.which("npm") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        print("eventsource-parser cannot be installed here, and is left out", file=sys.stderr)
+        return False
+    return True
+
+
+def show_memory(workload: Workload) -> None:
+    """Print what each contestant allocates at most while it reads a stream event by event."""
+    print(f"\n## memory: at most, for one stream of {workload.events} events\n")
+    print("| contestant | KiB |\n| --- | --- |")
+    (reads,) = workload.cut("event")
+    for name, reader in (contestants.FAST[workload.dialect] | contestants.SLOW[workload.dialect]).items():
+        reader(reads)
+        tracemalloc.start()
+        reader(reads)
+        print(f"| {name} | {tracemalloc.get_traced_memory()[1] / 1024:.0f} |")
+        tracemalloc.stop()
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=15)
-    arguments.add_argument(
-        "--answer", type=int, help="instead of recorded streams, one answer of so many deltas"
-    )
-    options = arguments.parse_args()
-    rounds = options.rounds
-    streams = [long_answer(options.answer)] if options.answer else bodies()
-    count = sum(len(payloads(body)) for body in streams)
-    size = sum(len(payload) for body in streams for payload in payloads(body))
-    print(f"{len(streams)} streams, {count} events of {size // count} bytes on average, {rounds} rounds\n")
-
-    entrants: list[tuple[str, Callable[[Any], Any], list[list[bytes]]]] = []
-    for mode, cut in (("live", live), ("bulk", bulk)):
-        cutting = [cut(body) for body in streams]
-        readers: tuple[Callable[[Any], Any], ...] = (
-            contestants.whole,
-            contestants.httpx_sse_json,
-            contestants.httpx2_json,
-            contestants.openai_stream,
-            contestants.openai_accumulated,
-        )
-        for reader in readers:
-            for body, reads in zip(streams, cutting, strict=True):
-                expected = contestants.deltas_of(map(json.loads, payloads(body)))
-                assert reader(reads) == expected, reader
-            entrants.append((f"{reader.__name__} {mode}", reader, cutting))
-        entrants.append((f"tokenizer_alone {mode}", contestants.tokenizer_alone, cutting))
-    cut_out = [payloads(body) for body in streams]
-    loaders = (contestants.struct_payloads, contestants.orjson_payloads, contestants.json_payloads)
-    entrants += [(loader.__name__, loader, cut_out) for loader in loaders]
-
-    best = dict.fromkeys((name for name, _, _ in entrants), float("inf"))
-    for _ in range(rounds):
-        for name, reader, inputs in entrants:
-            start = time.perf_counter()
-            for each in inputs:
-                reader(each)
-            best[name] = min(best[name], time.perf_counter() - start)
-
-    base = best["orjson_payloads"]
-    print(f"{'':28}{'µs an event':>12}{'x orjson':>10}{'x whole':>10}")
-    for name, seconds in best.items():
-        mode = "live" if name.endswith("live") else "bulk"
-        ratio = seconds / best[f"whole {mode}"]
-        print(f"{name:28}{seconds / count * 1e6:12.2f}{seconds / base:10.2f}{ratio:10.2f}")
+    """Do what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    default = "(default: %(default)s)"
+    parser.add_argument("--workload", action="append", metavar="NAME", help="one of them; may be repeated")
+    parser.add_argument("--rounds", type=int, default=9, help=f"how often each is timed {default}")
+    parser.add_argument("--slow", type=int, default=2, help=f"how often those are that take long {default}")
+    parser.add_argument("--deltas", type=int, default=20_000, help=f"the length of made answers {default}")
+    parser.add_argument("--memory", action="store_true", help="also show what each allocates")
+    options = parser.parse_args()
+    known = workloads(options.deltas)
+    for name in options.workload or known:
+        if name not in known:
+            parser.error(f"there is no workload {name!r}: there are {', '.join(known)}")
+    for name in options.workload or known:
+        print(f"reading {name} …", file=sys.stderr)
+        table = measure(known[name], options.rounds, options.slow)
+        table.show()
+        table.show_targets()
+    if options.memory:
+        show_memory(workloads(min(options.deltas, MEMORY_DELTAS))["answer"])
 
 
 if __name__ == "__main__":

@@ -12,17 +12,28 @@ from hypothesis import strategies as st
 
 from shared import CHAT_BODIES, Body
 from ssewire import ChatCompletionChunk, ChatParser, ChatReducer, ChatStream, ServerSentEvent, SSEWireError
+from ssewire._dialect import NoRun
 from ssewire.chat.dialect import CHAT, ChatDecoder
-from ssewire.chat.repeats import MAX_VAIN_LESSONS, Repeats
+from ssewire.chat.repeats import MAX_VAIN_LESSONS, MIN_CHUNKS, Repeats
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ssewire._dialect import Dialect
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _impatient() -> Iterator[None]:
+    """The fast way begins with the second chunk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssewire.chat.repeats.MIN_CHUNKS", 0)
+        yield
 
 
 class ExactParser(ChatParser):
     """A parser without the fast way."""
 
-    dialect: ClassVar[Dialect[Any, Any]] = dataclasses.replace(CHAT, repeats=None)
+    dialect: ClassVar[Dialect[Any, Any]] = dataclasses.replace(CHAT, run=NoRun)
 
 
 class ExactStream(ChatStream):
@@ -137,12 +148,64 @@ def learn(fast: Repeats, reducer: ChatReducer, raw: bytes) -> None:
 @pytest.mark.parametrize("field", ["content", "reasoning_content", "reasoning"])
 def test_another_text_is_taken(padding: str | None, field: str) -> None:
     fast, reducer = repeats()
-    assert fast.take(payload('"a"', padding=padding, field=field)) is None
+    assert fast.take(ServerSentEvent(payload('"a"', padding=padding, field=field))) is None
     learn(fast, reducer, payload('"Hello"', padding=padding, field=field))
     raw = payload('"\\u00e9\\n"', padding=padding and "xyz9", field=field)
-    assert fast.take(raw) == ChatDecoder(ChatCompletionChunk).strict(raw)
+    assert fast.take(ServerSentEvent(raw)) == ChatDecoder(ChatCompletionChunk).strict(raw)
+    assert (fast.pieces, reducer.tokens) == (["é\n"], 1)
+    assert fast.fold(1) == ["é\n"]
     assert getattr(reducer.snapshot().choices[0].message, field) == "Helloé\n"
     assert reducer.tokens == 2
+
+
+FIRST = '"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":""}}],'
+
+
+def arguments(text: str) -> bytes:
+    return payload("null", more=f'"tool_calls":[{{"index":0,"function":{{"arguments":{text}}}}}],')
+
+
+def test_more_arguments_are_taken() -> None:
+    fast, reducer = repeats()
+    learn(fast, reducer, payload("null", more=FIRST))
+    assert fast.take(ServerSentEvent(arguments('"{\\"city"'))) is None
+    learn(fast, reducer, arguments('"{\\"city"'))
+    for text in ('"\\":"', '"\\"Rome\\""', '""', '"}"'):
+        raw = arguments(text)
+        assert fast.take(ServerSentEvent(raw)) == ChatDecoder(ChatCompletionChunk).strict(raw)
+    assert fast.fold(4) == ['":', '"Rome"', "", "}"]
+    (call,) = reducer.snapshot().choices[0].message.tool_calls or []
+    assert call.function is not None
+    assert call.function.arguments == '{"city":"Rome"}'
+    assert reducer.tokens == 4
+
+
+@pytest.mark.parametrize(
+    ("first", "following"),
+    [
+        (payload('"Hello"', padding="abc"), payload('"a"', padding="a-b")),
+        (payload('"Hello"', padding="abc"), payload('"a"', padding="")),
+        (payload('"Hello"', padding="abc"), payload('"\\",\\"obfuscation\\":\\""', padding="x")),
+        (payload('"Hello"', padding="\\n"), payload('"a"', padding="\\t")),
+        (payload('"\\n"'), payload('"\\""')),
+        (payload('"Hello"', more='"role":"assistant",'), payload('"a"', more='"role":"assistant",')),
+    ],
+)
+def test_texts_may_be_written_as_json_allows(first: bytes, following: bytes) -> None:
+    fast, reducer = repeats()
+    learn(fast, reducer, first)
+    assert fast.take(ServerSentEvent(following)) == ChatDecoder(ChatCompletionChunk).strict(following)
+
+
+def test_the_first_chunks_are_left_to_the_exact_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssewire.chat.repeats.MIN_CHUNKS", MIN_CHUNKS)
+    fast, reducer = repeats()
+    taken = 0
+    for _ in range(MIN_CHUNKS + 1):
+        taken += fast.take(ServerSentEvent(payload('"a b"'))) is not None
+        learn(fast, reducer, payload('"a b"'))
+    assert (taken, MIN_CHUNKS) == (0, 16)
+    assert fast.take(ServerSentEvent(payload('"a b"'))) is not None
 
 
 @pytest.mark.parametrize(
@@ -150,8 +213,6 @@ def test_another_text_is_taken(padding: str | None, field: str) -> None:
     [
         payload('"a"', padding="abc", id='"c-2"'),
         payload('"a"', padding="abc", index="1"),
-        payload('"a"', padding="a-b"),
-        payload('"a"', padding=""),
         payload('"a"', padding="abc").replace(b'"finish_reason"', b'"finish"'),
         payload('"a'),
         payload('"\\ud83d"', padding="abc"),
@@ -164,18 +225,19 @@ def test_what_differs_elsewhere_is_left_to_the_exact_way(raw: bytes) -> None:
     fast, reducer = repeats()
     learn(fast, reducer, payload('"Hello"', padding="abc"))
     before = reducer.snapshot()
-    assert fast.take(raw) is None
-    assert reducer.snapshot() is before
+    assert fast.take(ServerSentEvent(raw)) is None
+    assert (fast.pieces, reducer.snapshot()) == ([], before)
 
 
 @pytest.mark.parametrize(
     "raw",
     [
         payload('"m"'),  # the text stands elsewhere, too
-        payload('"\\n"'),  # it does not stand there as it is
+        payload('"\\u0061"'),  # it is not written as most servers write it
+        payload('"\\ud83d"'),
         payload('""'),
         payload("null"),
-        payload('"a"', padding="\\n"),
+        payload('"a"', padding="\\u0061"),
         payload('"a"', finish='"stop"'),
         payload('"a"', more='"refusal":"b",'),
         payload('"a"', index="null"),
@@ -191,7 +253,7 @@ def test_what_differs_elsewhere_is_left_to_the_exact_way(raw: bytes) -> None:
 def test_what_is_no_plain_text_is_not_remembered(raw: bytes) -> None:
     fast, reducer = repeats()
     learn(fast, reducer, raw)
-    assert fast.take(raw) is None
+    assert fast.take(ServerSentEvent(raw)) is None
 
 
 def test_the_place_is_probed_before_it_is_believed() -> None:
@@ -199,7 +261,7 @@ def test_the_place_is_probed_before_it_is_believed() -> None:
     raw = b'{"note":"b","choices":[{"index":0,"delta":{"content":"\\u0062"}}]}'
     fast, reducer = repeats()
     learn(fast, reducer, raw)
-    assert fast.take(raw) is None
+    assert fast.take(ServerSentEvent(raw)) is None
 
 
 def test_a_stream_that_never_repeats_itself_is_soon_left_alone() -> None:
@@ -213,7 +275,9 @@ def test_a_stream_that_never_repeats_itself_is_soon_left_alone() -> None:
 
     fast._strict = counting
     for number in range(50):
-        learn(fast, reducer, payload('"a"', id=json.dumps(f"c-{number}")))
+        raw = payload('"a"', id=json.dumps(f"c-{number}"))
+        assert fast.take(ServerSentEvent(raw)) is None
+        learn(fast, reducer, raw)
     assert len(decoded) <= MAX_VAIN_LESSONS + 2
 
 

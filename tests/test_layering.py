@@ -22,10 +22,10 @@ _dialect
 chat.types  chat.reducer  chat.repeats  chat.dialect  chat
 completions.types  completions.reducer  completions.dialect  completions
 responses.tagged  responses.content  responses.calls  responses.items  responses.response  responses.events
-    responses.compare  responses.reducer  responses.dialect  responses
+    responses.compare  responses.reducer  responses.deltas  responses.dialect  responses
+_timing
 _parser
 _source
-_timing
 _stream
 _dialects
 
@@ -38,7 +38,7 @@ __main__
 """All modules, from the bottom to the top; `<package>` is `ssewire` itself."""
 
 DIALECTS = ("chat", "completions", "responses")
-MECHANISM = ("_json", "_merge", "_dialect", "_parser", "_source", "_timing", "_stream")
+MECHANISM = ("_json", "_merge", "_dialect", "_timing", "_parser", "_source", "_stream")
 OUTSIDE = {"msgspec"}
 LATE = {"asyncio"}
 """What is imported where it is needed, and nowhere else."""

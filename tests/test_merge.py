@@ -18,6 +18,7 @@ from ssewire._merge import (
     Merge,
     Merged,
     ReasoningDetails,
+    Table,
     Text,
     join_halves,
     whole_text,
@@ -324,7 +325,7 @@ class Piece:
 
 
 def test_a_table_says_how_each_field_merges() -> None:
-    fields = Fields({"id": First, "text": Text})
+    fields = Fields(Table({"id": First, "text": Text}))
     assert fields.values() == {}
     assert fields.get("text") is None
     fields.add(Piece(text="a", beside=1))
@@ -336,15 +337,32 @@ def test_a_table_says_how_each_field_merges() -> None:
 
 
 def test_a_field_that_only_empty_values_came_for_has_none() -> None:
-    fields = Fields({"id": First, "text": Text})
+    fields = Fields(Table({"id": First, "text": Text}))
     fields.add(Piece(id="", text=""))
     assert fields.values() == {"text": ""}
 
 
+@pytest.mark.parametrize("kind", [First, Last])
+def test_a_half_that_comes_after_a_look_is_replaced_too(kind: type[First]) -> None:
+    held = kind()
+    held.add("")
+    assert held.value() is None
+    held.add("a\ud83d")
+    assert held.value() == "a\ufffd"
+
+
+def test_a_half_in_a_list_that_comes_after_a_look_is_replaced_too() -> None:
+    items = Items()
+    items.add(["a"])
+    assert items.value() == ["a"]
+    items.add([{"b": "\ud83d"}])
+    assert items.value() == ["a", {"b": "\ufffd"}]
+
+
 def test_values_that_were_handed_out_are_not_altered() -> None:
-    fields = Fields({"beside": Items})
-    fields.add_field("beside", [1])
+    fields = Fields(Table({"beside": Items}))
+    fields.merge("beside").add([1])
     values = fields.values()
-    fields.add_field("beside", [2])
+    fields.merge("beside").add([2])
     assert values == {"beside": [1]}
     assert json.dumps(fields.values()) == '{"beside": [1, 2]}'

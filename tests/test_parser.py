@@ -31,8 +31,9 @@ from ssewire import (
     Verdict,
     detect_dialect,
 )
-from ssewire._dialect import Dialect
+from ssewire._dialect import Dialect, NoRun
 from ssewire._parser import MAX_HEAD_BYTES, Parser
+from ssewire._wire.tokenizer import ServerSentEvent
 from ssewire.chat.dialect import CHAT
 from ssewire.events import MAX_DETAIL_CHARS, MAX_DIAGNOSTICS, DiagnosticLog
 
@@ -287,9 +288,8 @@ def test_half_steps_hand_out_event_by_event() -> None:
     assert parser.pull() is None
     parser.push(HELLO + STOP)
     parser.push(END)
-    pair = parser.pull()
-    assert pair is not None
-    assert pair[1] == HELLO[6:-2]
+    assert parser.pull() is not None
+    assert parser.raw == HELLO[6:-2]
     assert text_of(parser.snapshot()) == ["Hello"]
     assert verdict(parser) == "open"
     assert parser.pull() is not None
@@ -298,6 +298,20 @@ def test_half_steps_hand_out_event_by_event() -> None:
     parser.push_end()
     parser.push_end()
     assert parser.pull() is None
+
+
+def test_a_read_may_be_taken_without_a_stopwatch() -> None:
+    parser = ChatParser()
+    assert parser.take(HELLO, 1.0) is not None
+    assert parser.pull() is None
+    assert parser.plain
+    assert parser.take(HELLO, 2.0) is not None
+    assert text_of(parser.snapshot()) == ["HelloHello"]
+
+
+def test_a_dialect_may_have_no_fast_way() -> None:
+    run: NoRun[object] = NoRun(None, None)
+    assert (run.take(ServerSentEvent(b"{}")), run.decoded, run.fold(0), run.pieces) == (None, None, [], [])
 
 
 def test_a_closed_parser_tells_what_it_has() -> None:

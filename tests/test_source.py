@@ -167,7 +167,7 @@ def async_fetched(module: Any) -> Any:
 
 
 def read_all(source: Source) -> list[Any]:
-    return list(iter(source.read, None))
+    return list(source.reads)
 
 
 async def async_read_all(source: AsyncSource) -> list[Any]:
@@ -180,7 +180,7 @@ async def async_read_all(source: AsyncSource) -> list[Any]:
 def sync_reads(origin: Any) -> list[bytes]:
     source = open_source(origin, "Other")
     reads = read_all(source)
-    assert source.read() is None
+    assert next(source.reads, None) is None
     source.close()
     assert not source.holds
     return reads
@@ -366,7 +366,7 @@ def test_a_body_that_was_streamed_before_tells_so_in_the_words_of_its_library(mo
     assert list(response.iter_bytes()) == LINES
     source = open_source(response, "Other")
     with pytest.raises(module.StreamConsumed):
-        source.read()
+        next(source.reads)
     source.close()
 
 
@@ -442,7 +442,7 @@ def test_an_async_source_is_closed_once(make: Callable[[], AsyncLines | AsyncSha
 def test_a_real_response_is_closed(module: Any) -> None:
     response = module.Response(200, content=generator())
     source = open_source(response, "Other")
-    assert source.read() == LINES[0]
+    assert next(source.reads) == LINES[0]
     assert not response.is_closed
     source.close()
     assert response.is_closed
@@ -468,7 +468,7 @@ def test_a_generator_is_closed_where_it_stands() -> None:
             told.append("closed")
 
     source = open_source(lines(), "Other")
-    source.read()
+    next(source.reads)
     source.close()
     assert told == ["closed"]
 
@@ -507,7 +507,7 @@ def test_the_iterator_over_a_response_is_closed_before_the_response() -> None:
             told.append("response")
 
     source = open_source(Response(), "Other")
-    source.read()
+    next(source.reads)
     source.close()
     assert told == ["iterator", "response"]
 
@@ -522,7 +522,7 @@ def test_a_response_is_closed_though_its_iterator_fails_to() -> None:
 
     response = Response()
     source = open_source(response, "Other")
-    source.read()
+    next(source.reads)
     with pytest.raises(OSError, match="the iterator fails"):
         source.close()
     assert (response.closed, source.holds) == (1, False)

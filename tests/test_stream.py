@@ -19,6 +19,7 @@ import msgspec
 import pytest
 
 from server import END, ERROR, HTML, ROLE, STOP, STORY, STORY_TEXT, USAGE, chunk, event
+from shared import pieces as pieces_of
 from ssewire import (
     AsyncChatStream,
     ChatCompletion,
@@ -380,6 +381,42 @@ def test_snapshots_grow_and_the_earlier_ones_stay() -> None:
     assert contents == ["", "Once", "Once upon", whole, whole, whole]
     assert [each.choices[0].message.content for each in snapshots] == contents
     assert stream.result() == stream.snapshot() == snapshots[-1]
+
+
+LONG = [chunk(f"<{number}>") for number in range(150)]
+
+
+def long_answer(until: int) -> str:
+    return "".join(f"<{number}>" for number in range(until))
+
+
+@pytest.mark.parametrize("reads", [LONG, [b"".join(LONG)], pieces_of(b"".join(LONG), 1460)])
+@pytest.mark.parametrize("stop", [1, 15, 16, 17, 18, 30, 49, 50, 51, 80, 149, 150])
+def test_what_was_handed_out_is_what_is_known_however_much_was_read(reads: list[bytes], stop: int) -> None:
+    stream = ChatStream(reads)
+    for number, (found, raw) in enumerate(stream.raw(), 1):
+        assert raw == LONG[number - 1][6:-2]
+        assert found.choices[0].delta.content == f"<{number - 1}>"
+        if number in {stop - 1, stop}:
+            assert stream.snapshot().choices[0].message.content == long_answer(number)
+        if number == stop:
+            break
+    verdicts = [stream.verdict]
+    stream.close()
+    assert [*verdicts, stream.verdict] == [Verdict.OPEN, Verdict.CLOSED]
+    assert list(stream) == []
+    assert stream.snapshot().choices[0].message.content == long_answer(stop)
+
+
+@pytest.mark.parametrize("reads", [LONG, [b"".join(LONG)]])
+def test_an_async_stream_hands_out_a_long_answer_too(reads: list[bytes]) -> None:
+    async def run() -> None:
+        async with AsyncChatStream(reads) as stream:
+            raws = [raw async for _, raw in stream.raw()]
+        assert raws == [event[6:-2] for event in LONG]
+        assert stream.snapshot().choices[0].message.content == long_answer(150)
+
+    asyncio.run(run())
 
 
 def test_facts_are_known_when_they_have_arrived() -> None:

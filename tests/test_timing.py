@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,7 +99,37 @@ def test_the_figures_that_were_handed_out_do_not_change() -> None:
     assert watch.timing().gaps == (1.0,)
 
 
+def test_reads_that_brought_an_event_each_are_told_together() -> None:
+    watch = Stopwatch(0.0)
+    watch.events([1.0, 2.0, 4.0], ["", "a", "b"])
+    watch.read(7.0)
+    watch.event(token=True)
+    assert watch.timing() == Timing(
+        opened=0.0,
+        first_byte=1.0,
+        first_event=1.0,
+        first_token=2.0,
+        last_token=7.0,
+        last_byte=7.0,
+        gaps=(2.0, 3.0),
+    )
+
+
 # -- streams ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [20, 49, 50, 81, 200])
+def test_a_long_answer_is_stamped_read_by_read(count: int) -> None:
+    texts = ["" if number % 7 == 3 else "a" for number in range(count)]
+    times = [number for number, text in enumerate(texts, 1) if text]
+    timing = timing_of([chunk(text) for text in texts])
+    assert (timing.first_token, timing.last_token, timing.last_byte) == (1.0, times[-1], count)
+    assert timing.gaps == tuple(later - earlier for earlier, later in pairwise(times))
+
+
+def test_a_long_answer_in_one_read_has_no_gaps() -> None:
+    timing = timing_of([chunk("a") * 100, chunk("b") * 100])
+    assert (timing.first_token, timing.last_token, timing.gaps) == (1.0, 2.0, (1.0,))
 
 
 def test_a_stream_is_stamped_read_by_read() -> None:

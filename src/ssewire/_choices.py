@@ -34,6 +34,8 @@ S = TypeVar("S")
 
 NO_USAGE: Final = CompletionUsage()
 
+_put = msgspec.structs.force_setattr
+
 
 def index_of(piece: Any, position: int) -> int:
     """The index of the choice that a piece belongs to; where none was sent, its place in the chunk."""
@@ -63,12 +65,14 @@ class FoldedChoice(ABC):
 
     delta: ClassVar[dict[str, Any]]
     """The fields of a piece that add up, each with its value for nothing."""
-    lists: ClassVar[tuple[str, ...]] = ("logprobs", "token_ids")
+    lists: ClassVar[tuple[str, ...]] = ("token_ids",)
     """Further fields that add up, and are rare."""
 
     def __init__(self, table: Table, logprobs: Table, log: DiagnosticLog) -> None:
         self.begun = False
         """There is something of the answer; false while nothing is known but a filter's report."""
+        self.usage: Any = None
+        """The usage of the whole object, where the last piece told it."""
         self._log = log
         self._fields = Fields(table)
         self._logprobs_table = logprobs
@@ -85,18 +89,18 @@ class FoldedChoice(ABC):
 
     def add_fields(self, piece: Any) -> None:
         """Fold all but the delta: the fields that are the choice's own, and the log probabilities."""
+        if piece.logprobs is not None:
+            if self._logprobs is None:
+                self._logprobs = Fields(self._logprobs_table)
+            self._logprobs.add(piece.logprobs)
+        head = msgspec.structs.replace(piece, logprobs=None, **self.delta)
         # As with chunks, what repeats the piece before has nothing to tell, unless a part of it adds up.
-        head = msgspec.structs.replace(piece, **self.delta)
         if head == self._head:
             return
         adds_up = any(getattr(head, name) is not None for name in self.lists)
         self._head = None if adds_up else head
         if head.finish_reason:
             self.begun = True
-        if head.logprobs is not None:
-            if self._logprobs is None:
-                self._logprobs = Fields(self._logprobs_table)
-            self._logprobs.add(head.logprobs)
         self._fields.add(head)
 
     def values(self, index: int, logprobs_type: Callable[..., Any]) -> dict[str, Any]:
@@ -124,7 +128,7 @@ class ChoicesReducer(Generic[E, S]):
         log: Where to note what is unusual; None for a log of its own.
     """
 
-    padding: ClassVar[dict[str, Any]] = {"choices": []}
+    padding: ClassVar[tuple[str, ...]] = ("choices",)
     """The fields of a chunk that differ from chunk to chunk and tell nothing of the whole."""
 
     def __init__(
@@ -141,7 +145,7 @@ class ChoicesReducer(Generic[E, S]):
         self._own_log = log is None
         self._log = log or DiagnosticLog()
         self._fields = Fields(table)
-        self._head: Any = None  # the last chunk without its choices
+        self._last: Any = None  # a copy of the last chunk that told something new
         self._choices: dict[int, FoldedChoice] = {}
         self._snapshot: S | None = None  # unless something came since
 
@@ -150,18 +154,27 @@ class ChoicesReducer(Generic[E, S]):
         if self._own_log:
             self._log.ordinal += 1
         self._snapshot = None
-        for position, piece in enumerate(event.choices):
-            index = index_of(piece, position)
+        choices = event.choices
+        for piece in choices:
+            index = piece.index
+            if index is None:
+                index = next(at for at, each in enumerate(choices) if each is piece)
             choice = self._choices.get(index)
             if choice is None:
                 choice = self._choices[index] = self._new_choice(self._log)
             self.tokens += choice.apply(piece)
+            if choice.usage is not None:
+                self._fields.merge("usage").add(choice.usage)
+                choice.usage = None
+                self._last = None  # the chunk's own usage goes before that of a choice
         # Nothing in the table of a chunk adds up, so what repeats the chunk before has nothing to tell, and
-        # one comparison in C stands for a look at each field.
-        chunk: Any = event
-        head = msgspec.structs.replace(chunk, **self.padding)
-        if head != self._head:
-            self._head = head
+        # one comparison in C stands for a look at each field. What always differs is made equal before.
+        if self._last is not None:
+            for name in self.padding:
+                _put(self._last, name, getattr(event, name))
+        if event != self._last:
+            chunk: Any = event
+            self._last = msgspec.structs.replace(chunk)
             self._fields.add(event)
 
     def snapshot(self) -> S:

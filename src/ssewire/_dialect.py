@@ -55,14 +55,47 @@ class Reducer(Protocol[E_contra, S_co]):
         """When the answer was created, in seconds since 1970."""
 
 
-class Repeats(Protocol[E]):
-    """A fast way for payloads that repeat the one before but for a text."""
+class Run(Protocol[E]):
+    """A fast way for events in a row, each of which adds a piece to the same text and changes nothing else.
 
-    def take(self, payload: bytes, /) -> E | None:
-        """The event, folded; None where the payload does not repeat the last one."""
+    Such events are folded many at a time, and by then the caller knows which of them he has handed out.
+    """
+
+    pieces: list[str]
+    """What the events that were taken add, and is not folded yet."""
+
+    @property
+    def decoded(self) -> E | None:
+        """What the strict way made of the last event, where that was tried and the event was not taken."""
+
+    def take(self, wire: ServerSentEvent, /) -> E | None:
+        """The typed event, its piece added to `pieces`; None where it does not continue the run."""
+
+    def fold(self, count: int, /) -> list[str]:
+        """Fold the first so many pieces, and return them."""
+        ...
 
     def learn(self, payload: bytes, event: E, /) -> None:
-        """Remember an event that was decoded and folded."""
+        """Remember an event that was decoded and folded the exact way: a run may begin with it."""
+
+
+class NoRun(Generic[E]):
+    """For a dialect without such a way."""
+
+    def __init__(self, _reducer: object, _strict: object) -> None:
+        self.pieces: list[str] = []
+        self.decoded: E | None = None
+
+    def take(self, _wire: ServerSentEvent, /) -> E | None:
+        """Nothing continues."""
+        return None
+
+    def fold(self, _count: int, /) -> list[str]:
+        """There is nothing to fold."""
+        return []
+
+    def learn(self, _payload: bytes, _event: E, /) -> None:
+        """There is nothing to learn."""
 
 
 def never(_event: Any) -> bool:
@@ -89,9 +122,9 @@ class Dialect(Generic[E, S]):
     """Whether a payload is of this dialect."""
     ends_with_done: bool
     """`[DONE]` is the end mark."""
-    repeats: Callable[[Any, Callable[[bytes], E]], Repeats[E]] | None = None
-    """Makes the fast way of decoding and folding, of a reducer and a strict decoder."""
-    ends: Callable[[E], bool] = never
+    run: Callable[[Any, Callable[[bytes], E]], Run[E]] = NoRun
+    """Makes the fast way, of a reducer and a strict decoder."""
+    ends: Callable[[E], bool] | None = None
     """Whether an event is the end mark."""
     awaits_explanation: Callable[[E], bool] = never
     """Whether an error event may be explained by the event after it."""

@@ -90,21 +90,28 @@ class ResponsesParser(Parser[AnyEvent, Response]):
         aliases: Mapping[str, str] | None = None,
         state: ResponsesState | None = None,
     ) -> None:
+        self._state = state
         super().__init__(max_event_size=max_event_size, malformed=malformed, strict=strict)
         if aliases is not None:
             self._decode = ResponsesDecoder(aliases).read
-        self._reducer = self._responses = ResponsesReducer(self._log, state=state)
+
+    def _new_reducer(self) -> ResponsesReducer:
+        self._responses = ResponsesReducer(self._log, state=self._state)
+        return self._responses
 
     def assembled(self) -> Response:
         """The response folded from everything but the terminal event."""
+        self.fold()
         return self._responses.assembled()
 
     def compare(self) -> list[Difference]:
         """Where what was streamed and the server's own final object differ; nowhere before the end."""
+        self.fold()
         return self._responses.compare()
 
     def state(self) -> ResponsesState:
         """What has arrived, to be saved, and to go on from with another parser."""
+        self.fold()
         return self._responses.state()
 
 

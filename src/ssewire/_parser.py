@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, NamedTuple, TypeVar
+from operator import length_hint
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar
 
-from ssewire._dialect import payload_or_text, provider_error
+import msgspec
+
+from ssewire._dialect import NoRun, payload_or_text, provider_error
 from ssewire._json import STRICT_ERRORS
 from ssewire._wire.tokenizer import DEFAULT_MAX_EVENT_BYTES, ServerSentEvent, Tokenizer
 from ssewire.errors import (
@@ -21,9 +24,10 @@ from ssewire.errors import (
 from ssewire.events import DONE, Diagnostic, DiagnosticLog, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from ssewire._dialect import Dialect
+    from ssewire._dialect import Dialect, Reducer, Run
+    from ssewire._timing import Stopwatch
     from ssewire.events import EndMark
 
     Malformed = Literal["raise", "skip"] | Callable[[bytes, EventDecodeError], object]
@@ -35,25 +39,49 @@ CR: Final = 0x0D
 
 MAX_HEAD_BYTES: Final = 64 * 2**10
 """How much of a body without events is kept, to tell what it was."""
+BLOCK_BYTES: Final = 64 * 2**10
+"""How much of a read is tokenized at a time; more at once falls out of the processor's cache."""
+BATCH_EVENTS: Final = 32
+"""How many events are decoded ahead, and how many are folded late, at most; more gain nothing."""
 
 GOOD_VERDICTS: Final = frozenset({Verdict.COMPLETE, Verdict.NO_DONE, Verdict.NO_FINISH})
 """The verdicts with which `result()` returns, unless it is strict."""
 
 
-class _Tail(NamedTuple):
+class _Tail(msgspec.Struct, frozen=True):
     """An event that the end of the body completed."""
 
     event: ServerSentEvent
 
 
-class _End(NamedTuple):
+class _End(msgspec.Struct, frozen=True):
     """The end of the body."""
 
     broken: bool
     cause: SSEWireError | None
 
 
-_Item = ServerSentEvent | EventTooLargeError | _Tail | _End
+_Last = EventTooLargeError | _Tail | _End
+
+
+class _UnknownFields:
+    """Sees the fields that the standard ignores. Apart from the parser, so that no cycle keeps that alive.
+
+    Args:
+        queue: Where events go.
+    """
+
+    def __init__(self, queue: list[ServerSentEvent]) -> None:
+        self.foreign = False
+        """Lines came that no event stream has."""
+        self._queue = queue
+
+    def take(self, name: bytes, value: bytes) -> None:
+        """Lift the error that older llama.cpp servers send as a field; remember that there are others."""
+        if name == b"error":
+            self._queue.append(ServerSentEvent(value, "error"))
+        else:
+            self.foreign = True
 
 
 class Parser(Generic[E, S]):
@@ -89,19 +117,35 @@ class Parser(Generic[E, S]):
         """The HTTP status that the body came with, if known; for the errors to tell."""
         self.headers: Mapping[str, str] | None = None
         """The headers that the body came with, if known."""
+        self.stopwatch: Stopwatch | None = None
+        """Is told when reads brought tokens, if there is a clock."""
+        self.ready: Iterator[E] = iter(())
+        """Events that were decoded ahead: to be handed out before the next step."""
+        self.plain = False
+        """The next read may take the fast way: it begins an event, and nothing is left from before."""
 
         decoder = self.dialect.decoder_of(type)
         self._decode = decoder.read
         self._decode_strictly = decoder.strict
+        self._error_of = self.dialect.error_of
+        self._ends = self.dialect.ends
         self._log = DiagnosticLog()
-        self._reducer = self.dialect.reducer(self._log)
-        make_repeats = self.dialect.repeats if type is None else None
-        self._repeats = None if make_repeats is None else make_repeats(self._reducer, decoder.strict)
+        self._reducer = self._new_reducer()
+        make_run = self.dialect.run if type is None else NoRun
+        self._run: Run[E] = make_run(self._reducer, decoder.strict)
         self._malformed = malformed
         self._strict = strict
-        self._queue: deque[_Item] = deque()  # tokenized, to be pulled
-        self._tokenizer = Tokenizer(max_event_size=max_event_size, on_unknown_field=self._unknown_field)
-        self._max_line_size = sys.maxsize if max_event_size is None else max_event_size + len("data: ")
+        self._blocks: deque[memoryview] = deque()  # taken, to be tokenized
+        self._queue: list[ServerSentEvent] = []  # tokenized, to be pulled
+        self._pulled = 0  # so many of the queue have been
+        self._last: deque[_Last] = deque()  # what comes behind the queue
+        self._raw = b""  # the data of the event that was handed out last
+        self._decoded: E | None = None  # the next of the queue, which ended a run
+        self._ahead: list[bytes] = []  # the data of the events that were decoded ahead
+        self._stamps: list[float] = []  # when the reads came of the events that are to be folded
+        self._unknown_fields = _UnknownFields(self._queue)
+        self._tokenizer = Tokenizer(max_event_size=max_event_size, on_unknown_field=self._unknown_fields.take)
+        self._max_plain_size = sys.maxsize if max_event_size is None else max_event_size
         self._closed = False  # takes no more bytes
         self._deaf = False  # an event was too large: what follows it is not looked at
         self._failure: SSEWireError | None = None  # what went wrong; `result()` raises it
@@ -109,7 +153,6 @@ class Parser(Generic[E, S]):
         self._waiting = False  # the failure may be explained by the next event
         self._seen = False  # an event came that was more than a heartbeat
         self._cut = False  # the body ended inside an event
-        self._foreign = False  # lines came that no event stream has
         self._head = bytearray()  # the start of the body, while no event has come
 
     # -- steps -------------------------------------------------------------------------------------------
@@ -126,13 +169,16 @@ class Parser(Generic[E, S]):
             EventTooLargeError: An event outgrew the limit.
             RuntimeError: The parser was closed, or has raised.
         """
-        return [event for event, _ in self.feed_raw(data)]
+        self._check()
+        self.push(data)
+        return self._pull_all()
 
     def feed_raw(self, data: bytes | bytearray | memoryview) -> list[tuple[E, bytes]]:
         """Like `feed`, with the data of each event beside it."""
         self._check()
         self.push(data)
-        return self._pull_all()
+        raws: list[bytes] = []
+        return list(zip(self._pull_all(raws), raws, strict=True))
 
     def close(self, *, broken: bool = False) -> list[E]:
         """End the stream and settle the verdict.
@@ -150,22 +196,29 @@ class Parser(Generic[E, S]):
         """
         self._check()
         self.push_end(broken=broken)
-        return [event for event, _ in self._pull_all()]
+        return self._pull_all()
 
-    def _pull_all(self) -> list[tuple[E, bytes]]:
-        """Pull what there is; what goes wrong behind an event is left for the next step."""
-        found: list[tuple[E, bytes]] = []
+    def _pull_all(self, raws: list[bytes] | None = None) -> list[E]:
+        """Pull what there is; what goes wrong behind an event is left for the next step.
+
+        Args:
+            raws: Takes the data of the events.
+        """
+        found: list[E] = []
         while True:
             try:
-                pair = self.pull()
+                event = self.pull()
             except SSEWireError:
                 if not found:
                     raise
                 self._raise_next = True
                 return found
-            if pair is None:
+            if event is None:
                 return found
-            found.append(pair)
+            found.append(event)
+            if raws is not None:
+                raws += self._ahead or (self._raw,)
+            found += self.ready
 
     # -- half steps, for a stream that hands out event by event ------------------------------------------
 
@@ -179,34 +232,13 @@ class Parser(Generic[E, S]):
             raise TypeError(f"a stream is read in bytes, not in {type(data).__name__}")
         if not self._seen and len(self._head) < MAX_HEAD_BYTES:
             self._head += data[: MAX_HEAD_BYTES - len(self._head)]
-        try:
-            self._tokenizer.feed_into(data, self._queue.append)
-            self._tokenizer.check()
-        except EventTooLargeError as error:
-            self._queue.append(error)
-            self._deaf = True
+        if len(data) <= BLOCK_BYTES:
+            self._tokenize(data)
+        else:
+            view = memoryview(bytes(data))
+            self._blocks.extend(view[at : at + BLOCK_BYTES] for at in range(0, len(view), BLOCK_BYTES))
         if self.verdict is not Verdict.OPEN:
             self._drop_late()
-
-    def take(self, data: Any) -> tuple[E, bytes] | None:
-        """`push`, then `pull`: for a stream that is read event by event."""
-        # A live stream has an event a read, most of which are a line and a blank one. `partition` is the
-        # cheapest way to see that, and saves the tokenizer's work and the queue's.
-        if self._seen and self._tokenizer.fresh and type(data) is bytes and self.verdict is Verdict.OPEN:
-            line, _, rest = data.partition(b"\n")
-            if (
-                rest == b"\n"
-                and line[:6] == b"data: "
-                and CR not in line
-                and len(line) <= self._max_line_size
-            ):
-                self._tokenizer.skip(len(data))
-                pair = self._take(line[6:], "message")
-                if pair is None:
-                    self._check()
-                return pair
-        self.push(data)
-        return self.pull()
 
     def push_end(self, *, broken: bool = False, cause: SSEWireError | None = None) -> None:
         """The body ends here; what it left unfinished is an event if the end is clean and it decodes.
@@ -218,60 +250,180 @@ class Parser(Generic[E, S]):
         if self._closed:
             return
         self._closed = True
+        self.plain = False
         if not broken and not self._deaf:
-            pushed, self._queue = self._queue, deque()
+            tokenized = len(self._queue)
             try:
-                self._queue.extend(self._tokenizer.close(flush=True))
+                tails = self._tokenizer.close(flush=True)
             except EventTooLargeError as error:
-                self._queue.append(error)
-            pushed.extend(_Tail(each) if isinstance(each, ServerSentEvent) else each for each in self._queue)
-            self._queue = pushed
-        self._queue.append(_End(broken, cause))
+                self._last.append(error)
+            else:
+                # What the flush gave beside the last event: a field that tells of an error.
+                tails[:0] = self._queue[tokenized:]
+                del self._queue[tokenized:]
+                self._last.extend(map(_Tail, tails))
+        self._last.append(_End(broken, cause))
         if self.verdict is not Verdict.OPEN:
             self._drop_late()
 
-    def pull(self) -> tuple[E, bytes] | None:
-        """The next event with its data; None when it has not come, or none will. Raises like `feed`."""
+    def pull(self) -> E | None:
+        """The next event; None when it has not come, or none will. Raises like `feed`."""
+        self.fold()
         self._check()
-        while self._queue:
-            item = self._queue.popleft()
-            pair = None
-            if isinstance(item, ServerSentEvent):
-                pair = self._take(item.data, item.event)
-            elif isinstance(item, _Tail):
-                pair = self._take_tail(item.event)
+        while self._refill():
+            event = self._take_queued()
+            if event is not None:
+                return event
+            self._check()
+        while self._last:
+            item = self._last.popleft()
+            if isinstance(item, _Tail):
+                event = self._take_tail(item.event)
+                if event is not None:
+                    return event
             elif isinstance(item, _End):
                 self._settle(broken=item.broken, cause=item.cause)
             elif self._waiting:
                 self._settle()
             else:
                 self._fail(item, Verdict.CLOSED)
-            if pair is not None:
-                return pair
             self._check()
+        self.plain = (
+            self.verdict is Verdict.OPEN
+            and self._seen
+            and not self._waiting
+            and not self._closed
+            and self._tokenizer.fresh
+        )
         return None
 
     def abandon(self) -> None:
         """The caller stops here: what has not ended yet is `closed`."""
-        self._closed = True
-        self._queue.clear()
+        self.fold()
+        self.ready = iter(())
+        self._run.pieces.clear()
+        self._shut()
         if self._waiting:
             self._settle()
         elif self.verdict is Verdict.OPEN:
             self.verdict = Verdict.CLOSED
 
+    def _tokenize(self, data: bytes | bytearray | memoryview) -> None:
+        """Cut into events; what follows an event that is too large is not looked at."""
+        try:
+            self._tokenizer.feed_into(data, self._queue.append)
+            self._tokenizer.check()
+        except EventTooLargeError as error:
+            self._last.append(error)
+            self._deaf = True
+            self._blocks.clear()
+
+    def _refill(self) -> bool:
+        """See that something is in the queue, if something is left."""
+        while self._pulled == len(self._queue):
+            self._clear_queue()
+            if not self._blocks:
+                return False
+            self._tokenize(self._blocks.popleft())
+        return True
+
+    def _clear_queue(self) -> None:
+        self._queue.clear()
+        self._pulled = 0
+
+    def _shut(self) -> None:
+        """Take nothing more, and forget what is left."""
+        self._closed = True
+        self.plain = False
+        self._blocks.clear()
+        self._clear_queue()
+        self._last.clear()
+
     def _check(self) -> None:
         """Raise what went wrong behind the last event, once."""
         if self._raise_next and self._failure is not None:
             self._raise_next = False
-            self._closed = True
-            self._queue.clear()
+            self._shut()
             raise self._told(self._failure)
+
+    # -- the fast way ------------------------------------------------------------------------------------
+
+    def take(self, data: Any, now: float) -> E | None:
+        """`push` what was read at that time, then `pull`: for a stream that is read event by event."""
+        if self.plain and data[:1] == b":" and type(data) is bytes:
+            data = self._tokenizer.skip_comments(data)
+            if not data:
+                self._note_read(now)
+                return None
+        wire = self._tokenizer.take_plain(data) if self.plain else None
+        if wire is not None:
+            event = self._run.take(wire)
+            if event is not None:
+                self._raw = wire.data
+                self._stamps.append(now)
+                if len(self._stamps) == BATCH_EVENTS:
+                    self.fold()
+                return event
+            self._note_read(now)
+            event = self._take(wire, self._run.decoded)
+            if event is None:
+                self._check()
+            return event
+        self.plain = False
+        self._note_read(now)
+        self.push(data)
+        return self.pull()
+
+    def _note_read(self, now: float) -> None:
+        """Bytes came at that time."""
+        if self._run.pieces:
+            self.fold()
+        if self.stopwatch is not None:
+            self.stopwatch.read(now)
+
+    def _take_queued(self) -> E | None:
+        """Take the next event of the queue, and decode ahead what continues a run."""
+        events: list[E] = []
+        decoded, self._decoded = self._decoded, None
+        if decoded is None and not self._waiting:
+            take = self._run.take
+            for wire in self._queue[self._pulled : self._pulled + BATCH_EVENTS]:
+                event = take(wire)
+                if event is None:
+                    decoded = self._run.decoded
+                    break
+                events.append(event)
+        if events:
+            self._decoded = decoded
+            self._ahead = [wire.data for wire in self._queue[self._pulled : self._pulled + len(events)]]
+            self._pulled += len(events)
+            self.ready = iter(events)
+            return next(self.ready)
+        wire = self._queue[self._pulled]
+        self._pulled += 1
+        return self._take(wire, decoded)
+
+    def fold(self) -> None:
+        """Fold what has been handed out of a run."""
+        if not self._run.pieces:
+            return
+        count = len(self._run.pieces) - length_hint(self.ready)
+        pieces = self._run.fold(count)
+        self._log.ordinal += count
+        if self.stopwatch is not None:
+            if self._stamps:
+                self.stopwatch.events(self._stamps, pieces)
+                self._stamps.clear()
+            else:
+                self.stopwatch.event(token=any(pieces))
+        if not self._run.pieces:
+            self._ahead = []
 
     # -- what has arrived --------------------------------------------------------------------------------
 
     def snapshot(self) -> S:
         """What has arrived so far. What was handed out before is never altered."""
+        self.fold()
         snapshot: S = self._reducer.snapshot()
         return snapshot
 
@@ -315,7 +467,15 @@ class Parser(Generic[E, S]):
     @property
     def tokens(self) -> int:
         """How many deltas have brought text, reasoning, a refusal or arguments; they are no tokens."""
+        self.fold()
         return self._reducer.tokens
+
+    @property
+    def raw(self) -> bytes:
+        """The data of the event that was handed out last."""
+        if self._ahead:
+            return self._ahead[-1 - length_hint(self.ready)]
+        return self._raw
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -324,47 +484,54 @@ class Parser(Generic[E, S]):
 
     # -- one event ---------------------------------------------------------------------------------------
 
-    def _unknown_field(self, name: bytes, value: bytes) -> None:
-        """Lift the error that older llama.cpp servers send as a field; remember that there are others."""
-        if name == b"error":
-            self._queue.append(ServerSentEvent(value, "error"))
-        else:
-            self._foreign = True
+    def _new_reducer(self) -> Reducer[E, S]:
+        return self.dialect.reducer(self._log)
 
-    def _take(self, raw: bytes, name: str) -> tuple[E, bytes] | None:
-        """Decode the data of an event of that name, fold it, and see whether it ends the stream."""
+    def _take(self, wire: ServerSentEvent, decoded: E | None = None) -> E | None:
+        """Decode an event, fold it, and see whether it ends the stream.
+
+        Args:
+            wire: The event.
+            decoded: What the strict way makes of its data, if that is known.
+        """
+        raw = wire.data
         self._log.ordinal += 1
-        if self._repeats is not None and name == "message":
-            repeated: E | None = self._repeats.take(raw)
-            if repeated is not None:
-                return repeated, raw
-        try:
-            event: E | EndMark | None = self._decode_strictly(raw)
-        except STRICT_ERRORS:
+        event: E | EndMark | None = decoded
+        if event is None:
             try:
-                event, repairs = self._decode(raw, name)
-            except EventDecodeError as error:
-                self._seen = True
-                self._refuse(error)
-                return None
-            for repair in repairs:
-                self._log.note("repaired", repair)
+                event = self._decode_strictly(raw)
+            except STRICT_ERRORS:
+                try:
+                    event, repairs = self._decode(raw, wire.event)
+                except EventDecodeError as error:
+                    self._seen = True
+                    self._refuse(error)
+                    return None
+                for repair in repairs:
+                    self._log.note("repaired", repair)
         if event is None:
             return None
         self._seen = True
         if self._waiting and (event is DONE or not self.dialect.explains(event)):
             self._settle()
         elif event is not DONE:
+            tokens = self._reducer.tokens
             self._reducer.apply(event)
-            self._judge(event, raw, name)
-            if self._repeats is not None:
-                self._repeats.learn(raw, event)
-            return event, raw
+            told = self._error_of(event, wire.event, raw)
+            if told is not None or self._waiting:
+                self._note_error(event, told, raw)
+            elif self._ends is not None and self._ends(event):
+                self._settle(ended=True)
+            self._run.learn(raw, event)
+            if self.stopwatch is not None:
+                self.stopwatch.event(token=self._reducer.tokens != tokens)
+            self._raw = raw
+            return event
         elif self.dialect.ends_with_done:
             self._settle(ended=True)
         return None
 
-    def _take_tail(self, wire: ServerSentEvent) -> tuple[E, bytes] | None:
+    def _take_tail(self, wire: ServerSentEvent) -> E | None:
         """Take the event that came without its blank line, if it is whole."""
         try:
             self._decode(wire.data, wire.event)
@@ -373,24 +540,20 @@ class Parser(Generic[E, S]):
             self._log.ordinal += 1
             self._log.note("cut_event", "the body ends inside an event")
             return None
-        pair = self._take(wire.data, wire.event)
+        event = self._take(wire)
         self._log.note("unterminated", "the last event came without its blank line")
-        return pair
+        return event
 
-    def _judge(self, event: E, raw: bytes, name: str) -> None:
-        """See whether an event tells an error or the end."""
+    def _note_error(self, event: E, error: Any, raw: bytes) -> None:
+        """An event tells an error, or explains the one before."""
         if self._failure is None:
-            error = self.dialect.error_of(event, name, raw)
-            if error is not None:
-                self._failure = provider_error(error, raw, self.status)
-                self._waiting = self.dialect.awaits_explanation(event)
+            self._failure = provider_error(error, raw, self.status)
+            self._waiting = self.dialect.awaits_explanation(event)
+            self.plain = False
         else:
             self._waiting = False
-        if self._failure is not None:
-            if not self._waiting:
-                self._settle()
-        elif self.dialect.ends(event):
-            self._settle(ended=True)
+        if not self._waiting:
+            self._settle()
 
     def _refuse(self, error: EventDecodeError) -> None:
         """An event is malformed: do as the policy says."""
@@ -430,7 +593,7 @@ class Parser(Generic[E, S]):
             self.verdict = Verdict.NO_DONE
         elif self._seen:
             self.verdict = Verdict.TRUNCATED
-        elif self._foreign:
+        elif self._unknown_fields.foreign:
             self._explain_foreign_body()
         else:
             self.verdict = Verdict.EMPTY
@@ -438,12 +601,14 @@ class Parser(Generic[E, S]):
 
     def _drop_late(self) -> None:
         """What comes after the end is no event any more, but it is noted."""
-        for item in self._queue:
-            if isinstance(item, EventTooLargeError) or (
-                isinstance(item, ServerSentEvent) and item.data.strip() != b"[DONE]"
-            ):
+        self.plain = False
+        while self._refill():
+            if self._queue[self._pulled].data.strip() != b"[DONE]":
                 self._log.note("late_event", "an event after the end")
-        self._queue.clear()
+            self._pulled += 1
+        if any(isinstance(item, EventTooLargeError) for item in self._last):
+            self._log.note("late_event", "an event after the end")
+        self._last.clear()
 
     def _explain_foreign_body(self) -> None:
         body = bytes(self._head)
@@ -456,6 +621,7 @@ class Parser(Generic[E, S]):
             self._fail(NotAnEventStreamError(self.status, self.headers, body), Verdict.EMPTY)
 
     def _fail(self, error: SSEWireError, verdict: Verdict) -> None:
+        self.plain = False
         self._failure = error
         self._waiting = False
         self._raise_next = True

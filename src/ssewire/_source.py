@@ -14,13 +14,20 @@ _BYTES: Final = (bytes, bytearray, memoryview)
 class _Head:
     """What a source tells beside its bytes."""
 
+    status: int | None = None
+    headers: Mapping[str, str] | None = None
+
     def __init__(self, origin: Any) -> None:
+        if isinstance(origin, (*_BYTES, list, tuple)):
+            return
         status = getattr(origin, "status_code", None)  # httpx, httpx2, requests
         if status is None:
             status = getattr(origin, "status", None)  # aiohttp
         headers = getattr(origin, "headers", None)
-        self.status: int | None = status if isinstance(status, int) else None
-        self.headers: Mapping[str, str] | None = headers if isinstance(headers, Mapping) else None
+        if isinstance(status, int):
+            self.status = status
+        if isinstance(headers, Mapping):
+            self.headers = headers
 
 
 class Source(_Head):
@@ -28,17 +35,14 @@ class Source(_Head):
 
     def __init__(self, origin: Any, reads: Iterator[Any], *closing: Any) -> None:
         super().__init__(origin)
-        self._reads = reads
+        self.reads = reads
+        """The bytes. What the source raises passes through."""
         self._closers = _closers(closing, "close")
 
     @property
     def holds(self) -> bool:
         """Whether there is something to close."""
         return bool(self._closers)
-
-    def read(self) -> Any:
-        """The next bytes, or None at the end. What the source raises passes through."""
-        return next(self._reads, None)
 
     def close(self) -> None:
         """Close what was given, once, whatever fails on the way."""
@@ -83,6 +87,8 @@ class AsyncSource(_Head):
 
 def _closers(things: tuple[Any, ...], *names: str) -> list[Callable[[], Any]]:
     """How to close each thing that can be closed; the last is closed first."""
+    if not things:
+        return []
     found = (next((getattr(each, name) for name in names if hasattr(each, name)), None) for each in things)
     return [close for close in found if callable(close)]
 
@@ -97,6 +103,8 @@ def open_source(origin: Any, other: str) -> Source:
     Raises:
         TypeError: It is none, or has to be awaited.
     """
+    if isinstance(origin, (list, tuple)):
+        return Source(origin, iter(origin))
     body = _in_memory(origin)
     if body is not None:
         return Source(origin, iter((body,)))
@@ -127,11 +135,11 @@ def open_async_source(origin: Any, other: str) -> AsyncSource:
     Raises:
         TypeError: It is none, or cannot be awaited.
     """
+    if isinstance(origin, (list, tuple)):
+        return AsyncSource(origin, _each(origin))
     body = _in_memory(origin)
     if body is not None:
         return AsyncSource(origin, _each((body,)))
-    if isinstance(origin, (list, tuple)):
-        return AsyncSource(origin, _each(origin))
     reads: AsyncIterator[Any]
     if _is_response(origin, "aiter_bytes", AsyncIterable):
         reads = aiter(origin.aiter_bytes())

@@ -68,8 +68,7 @@ class _Stream(Generic[E, S]):
         self._parser.status = self._source.status
         self._parser.headers = self._source.headers
         self._clock = clock
-        self._stopwatch = Stopwatch(clock())
-        self._tokens = 0  # that the parser has seen so far
+        self._stopwatch = self._parser.stopwatch = Stopwatch(clock())
         self._over = False  # nothing more is handed out
 
     def _open(self, source: Any) -> Any:
@@ -104,6 +103,7 @@ class _Stream(Generic[E, S]):
     @property
     def timing(self) -> Timing:
         """When things arrived."""
+        self._parser.fold()
         return self._stopwatch.timing()
 
     @property
@@ -112,22 +112,6 @@ class _Stream(Generic[E, S]):
         return self._parser.diagnostics
 
     # -- half steps --------------------------------------------------------------------------------------
-
-    def _take(self, data: Any) -> tuple[E, bytes] | None:
-        """Take one read, or None for the end of the source; returns the first event that it completes."""
-        if data is None:
-            self._parser.push_end()
-            return None
-        if data:
-            self._stopwatch.read(self._clock())
-        return self._parser.take(data)
-
-    def _count(self) -> None:
-        """An event is handed out: stamp it if it is the first or brings a token."""
-        tokens = self._parser.tokens
-        if tokens != self._tokens or not tokens:
-            self._stopwatch.event(token=tokens != self._tokens)
-            self._tokens = tokens
 
     def _push_interruption(self, error: Exception) -> None:
         """The source broke with `error`."""
@@ -149,31 +133,37 @@ class Stream(_Stream[E, S]):
         return self
 
     def __next__(self) -> E:
-        return self._next_raw()[0]
-
-    def _next_raw(self) -> tuple[E, bytes]:
+        parser = self._parser
+        for event in parser.ready:
+            return event
         if self._over:
             raise StopIteration
         try:
-            while (pair := self._parser.pull()) is None:
-                if self._parser.verdict is not Verdict.OPEN:
-                    self.close()
-                    raise StopIteration
+            while True:
+                if not parser.plain:
+                    found = parser.pull()
+                    if found is not None:
+                        return found
+                    if parser.verdict is not Verdict.OPEN:
+                        self.close()
+                        raise StopIteration
                 try:
-                    data = self._source.read()
+                    data = next(self._source.reads, None)
                 except Exception as error:
                     self._push_interruption(error)
                     continue
-                if (pair := self._take(data)) is not None:
-                    break
+                if data:
+                    found = parser.take(data, self._clock())
+                    if found is not None:
+                        return found
+                elif data is None:
+                    parser.push_end()
         except StopIteration:
             raise
         except BaseException:
             with contextlib.suppress(Exception):  # the error at hand is the one to tell
                 self.close()
             raise
-        self._count()
-        return pair
 
     def raw(self) -> RawEvents[E, S]:
         """Iterate over pairs of an event and the data that it was decoded from."""
@@ -229,32 +219,38 @@ class AsyncStream(_Stream[E, S]):
         return self
 
     async def __anext__(self) -> E:
-        return (await self._next_raw())[0]
-
-    async def _next_raw(self) -> tuple[E, bytes]:
+        parser = self._parser
+        for event in parser.ready:
+            return event
         if self._over:
             raise StopAsyncIteration
         try:
-            while (pair := self._parser.pull()) is None:
-                if self._parser.verdict is not Verdict.OPEN:
-                    await self._drain()
-                    await self.aclose()
-                    raise StopAsyncIteration
+            while True:
+                if not parser.plain:
+                    found = parser.pull()
+                    if found is not None:
+                        return found
+                    if parser.verdict is not Verdict.OPEN:
+                        await self._drain()
+                        await self.aclose()
+                        raise StopAsyncIteration
                 try:
                     data = await self._source.read()
                 except Exception as error:
                     self._push_interruption(error)
                     continue
-                if (pair := self._take(data)) is not None:
-                    break
+                if data:
+                    found = parser.take(data, self._clock())
+                    if found is not None:
+                        return found
+                elif data is None:
+                    parser.push_end()
         except StopAsyncIteration:
             raise
         except BaseException:
             with contextlib.suppress(Exception):  # the error at hand is the one to tell
                 await self.aclose()
             raise
-        self._count()
-        return pair
 
     async def _drain(self) -> None:
         """Read on behind the end mark for a moment: an HTTP/1.1 connection is reusable once it is drained."""
@@ -322,26 +318,26 @@ class RawEvents(Generic[E, S]):
     """Iterates over the events of a stream with their data."""
 
     def __init__(self, stream: Stream[E, S]) -> None:
-        self._next = stream._next_raw
+        self._stream = stream
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> tuple[E, bytes]:
-        return self._next()
+        return next(self._stream), self._stream._parser.raw
 
 
 class AsyncRawEvents(Generic[E, S]):
     """Iterates over the events of a stream with their data."""
 
     def __init__(self, stream: AsyncStream[E, S]) -> None:
-        self._next = stream._next_raw
+        self._stream = stream
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> tuple[E, bytes]:
-        return await self._next()
+        return await anext(self._stream), self._stream._parser.raw
 
 
 class _Text(Generic[E]):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -88,6 +92,22 @@ class Stopwatch:
         else:
             self._gaps.append(now - self._last_token)
         self._last_token = now
+
+    def events(self, stamps: Sequence[float], pieces: Sequence[str]) -> None:
+        """Reads came at these times, each of which completed one event that brought this piece of text."""
+        self.read(stamps[0])
+        self.event(token=pieces[0] != "")
+        last = self._last_token
+        for now, piece in zip(stamps[1:], pieces[1:], strict=True):
+            if piece:
+                if last is None:
+                    self._first_token = now
+                else:
+                    self._gaps.append(now - last)
+                last = now
+        self._last_token = last
+        self._last_byte = stamps[-1]
+        self._counted = pieces[-1] != ""
 
     def timing(self) -> Timing:
         """The figures so far."""

@@ -150,6 +150,9 @@ class Tokenizer:
 
         Any other exception is a bug in ssewire, a caller's callback, or `TypeError` for what is no bytes.
         """
+        event = self.take_plain(data)
+        if event is not None:
+            return [event]
         events: list[ServerSentEvent] = []
         self.feed_into(data, events.append)
         if not events:
@@ -232,11 +235,52 @@ class Tokenizer:
             self._value.clear()
             raise error
 
-    def skip(self, size: int) -> None:
-        """Count a read that somebody else has found to be whole events, while fresh."""
-        self.position += size
+    # -- the fast ways -----------------------------------------------------------------------------------
 
-    # -- the fast way ------------------------------------------------------------------------------------
+    def take_plain(self, data: bytes | bytearray | memoryview) -> ServerSentEvent | None:
+        """The event that a read is, if it is one and nothing else, as most reads of a live stream are.
+
+        That is a data line and a blank one, behind a line with the event's name perhaps. In all it is a third
+        of the cost of the other fast way.
+        """
+        if not self.fresh or type(data) is not bytes:
+            return None
+        size = len(data)
+        # `13 in data` looks for a byte; `b"\r" in data` would look for a text, and costs five times that.
+        if _CR in data:
+            if data.count(b"\r") != data.count(b"\r\n"):
+                return None
+            data = data.replace(b"\r\n", b"\n")
+        line, _, rest = data.partition(b"\n")  # the cheapest way to see that a read is two lines
+        name = "message"
+        if rest != b"\n" and line[:7] == b"event: ":
+            name = line[7:].decode(errors="replace") or name
+            line, _, rest = rest.partition(b"\n")
+        if rest != b"\n" or line[:6] != b"data: " or (self._limit is not None and size > self._limit):
+            return None
+        self.position += size
+        return ServerSentEvent(line[6:], name, self._id)
+
+    def skip_comments(self, data: bytes) -> bytes:
+        """What follows the comments that a read begins with, for whoever does not want them.
+
+        Servers send a comment and a blank line every few seconds to keep a connection alive.
+        """
+        at = 0
+        while self.fresh and data[at : at + 1] == b":":
+            end = data.find(b"\n", at)
+            # A CR that is alone ends the comment.
+            if end < 0 or _CR in data[at : end - 1]:
+                break
+            at = end + 1
+            if data[at : at + 1] == b"\n":
+                at += 1
+            elif data[at : at + 2] == b"\r\n":
+                at += 2
+        if at:
+            self.position += at
+            return data[at:]
+        return data
 
     def _plain_lines(self, data: bytes) -> list[bytes] | None:
         """The lines of a read that begins with one, whose line ends are all alike and cannot break the limit.
@@ -248,7 +292,6 @@ class Tokenizer:
             return None
         if self._limit is not None and self._size + len(data) > self._limit:
             return None
-        # `13 in data` looks for a byte; `b"\r" in data` would look for a text, and costs five times that.
         if _CR in data:
             if data.count(b"\r") != data.count(b"\r\n"):
                 return None
@@ -256,34 +299,43 @@ class Tokenizer:
         return data.split(b"\n")
 
     def _read_plain(self, lines: list[bytes], emit: Emit) -> None:
-        """Read lines, the last of which is unfinished; a data line and a blank line are an event at once."""
+        """Read lines, the last of which is unfinished."""
         rest = lines.pop()
+        # An event that is not finished yet is left to the exact way, which counts its size.
+        begun = len(lines)
+        while begun and lines[begun - 1]:
+            begun -= 1
         data: bytes | None = None  # of an event that has had no other data line
-        for line in lines:
-            if line[:6] == b"data: " and data is None and not self._has_data:
-                data = line[6:]
-            elif line:
-                if data is not None:
-                    self._take(b"data: " + data, 0)
-                    self._end_line(0)
-                    data = None
-                self._take(line, 0)
-                self._end_line(0)
-            elif data is None:
-                self._dispatch(emit)
-            else:
-                self.last_event_id = self._id
+        for line in lines[:begun] if begun < len(lines) else lines:
+            if not line:
+                if data is None:
+                    self._dispatch(emit)
+                    continue
                 emit(ServerSentEvent(data, self._event or "message", self._id))
                 data = None
+                self.last_event_id = self._id
                 self._event = ""
                 self._size = 0
-        if data is not None:
-            self._take(b"data: " + data, 0)
-            self._end_line(0)
+            elif line[:6] == b"data: " and data is None and not self._has_data:
+                data = line[6:]
+            elif line[:7] == b"event: ":
+                self._event = line[7:].decode(errors="replace")
+            elif line[:1] != b":" or self._on_comment:
+                if data is not None:
+                    self._read_line(b"data: " + data)
+                    data = None
+                self._read_line(line)
+        for line in lines[begun:]:
+            self._read_line(line)
         if rest:
             self._take(rest, self.position - len(rest))
         else:
-            self.fresh = lines[-1:] == [b""] and self._size == 0
+            self.fresh = begun == len(lines) > 0
+
+    def _read_line(self, line: bytes) -> None:
+        """Read a line that is not empty and cannot break the limit."""
+        self._take(line, 0)
+        self._end_line(0)
 
     # -- lines -------------------------------------------------------------------------------------------
 

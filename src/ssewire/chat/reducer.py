@@ -21,6 +21,7 @@ from ssewire._merge import (
     Last,
     Merged,
     ReasoningDetails,
+    Table,
     Text,
     without_halves,
 )
@@ -46,71 +47,84 @@ from ssewire.chat.types import (
 from ssewire.usage import CompletionUsage
 
 if TYPE_CHECKING:
-    from ssewire._merge import Table
+    from collections.abc import Callable
+
     from ssewire.events import DiagnosticLog
 
-CHUNK: Final[Table] = {
-    "id": First,  # Azure sends an empty one first
-    "created": First,
-    "model": First,
-    "service_tier": Last,
-    "system_fingerprint": Last,
-    "usage": LastUsage,
-    "moderation": Last,
-    "x_groq": Merged,
-    "prompt_filter_results": partial(Keyed, "prompt_index"),
-    "prompt_annotations": partial(Keyed, "prompt_index"),
-    "latency_checkpoint": Last,
-    "citations": Last,  # repeated whole in every chunk
-    "search_results": Last,
-    "images": Last,
-    "provider": Last,
-    "provider_metadata": Last,
-    "sla_metrics": Last,
-    "time_info": Last,
-    "timings": Last,
-    "cost": Last,
-    "prompt_token_ids": Last,
-}
-CHOICE: Final[Table] = {
-    "finish_reason": Last,
-    "content_filter_results": Merged,
-    "content_filter_offsets": Items,
-    "matched_stop": Last,
-    "stop_reason": Last,
-    "native_finish_reason": Last,
-    "token_ids": Items,
-    "seed": Last,
-    "raw_output": Last,
-}
-TEXTS: Final[Table] = {
-    "content": Text,
-    "refusal": Text,
-    "reasoning_content": Text,
-    "reasoning": Text,
-}
-MESSAGE: Final[Table] = {
-    "role": First,
-    "annotations": Items,
-    "reasoning_details": ReasoningDetails,
-    "channel": Last,
-    "executed_tools": partial(Keyed, "index", "arguments"),  # first the call, then the call with its output
-    "reasoning_steps": Items,
-    "images": Items,
-    "provider_metadata": Last,
-    "token_id": Last,
-}
-LOGPROBS: Final[Table] = {
-    "content": Items,
-    "refusal": Items,
-    "reasoning_content": Items,
-    "tokens": Items,
-    "token_logprobs": Items,
-    "token_ids": Items,
-    "top_logprobs": Items,
-}
-AUDIO: Final[Table] = {"id": First, "data": Text, "transcript": Text, "expires_at": Last}
-TOOL_CALL: Final[Table] = {"id": First, "type": First, "extra_content": Merged}
+CHUNK: Final = Table(
+    {
+        "id": First,  # Azure sends an empty one first
+        "created": First,
+        "model": First,
+        "service_tier": Last,
+        "system_fingerprint": Last,
+        "usage": LastUsage,
+        "moderation": Last,
+        "x_groq": Merged,
+        "prompt_filter_results": partial(Keyed, "prompt_index"),
+        "prompt_annotations": partial(Keyed, "prompt_index"),
+        "latency_checkpoint": Last,
+        "citations": Last,  # repeated whole in every chunk
+        "search_results": Last,
+        "images": Last,
+        "provider": Last,
+        "provider_metadata": Last,
+        "sla_metrics": Last,
+        "time_info": Last,
+        "timings": Last,
+        "cost": Last,
+        "prompt_token_ids": Last,
+    }
+)
+CHOICE: Final = Table(
+    {
+        "finish_reason": Last,
+        "content_filter_results": Merged,
+        "content_filter_offsets": Items,
+        "matched_stop": Last,
+        "stop_reason": Last,
+        "native_finish_reason": Last,
+        "token_ids": Items,
+        "seed": Last,
+        "raw_output": Last,
+    }
+)
+TEXTS: Final = Table(
+    {
+        "content": Text,
+        "refusal": Text,
+        "reasoning_content": Text,
+        "reasoning": Text,
+    }
+)
+MESSAGE: Final = Table(
+    {
+        "role": First,
+        "annotations": Items,
+        "reasoning_details": ReasoningDetails,
+        "channel": Last,
+        "executed_tools": partial(
+            Keyed, "index", "arguments"
+        ),  # first the call, then the call with its output
+        "reasoning_steps": Items,
+        "images": Items,
+        "provider_metadata": Last,
+        "token_id": Last,
+    }
+)
+LOGPROBS: Final = Table(
+    {
+        "content": Items,
+        "refusal": Items,
+        "reasoning_content": Items,
+        "tokens": Items,
+        "token_logprobs": Items,
+        "token_ids": Items,
+        "top_logprobs": Items,
+    }
+)
+AUDIO: Final = Table({"id": First, "data": Text, "transcript": Text, "expires_at": Last})
+TOOL_CALL: Final = Table({"id": First, "type": First, "extra_content": Merged})
 
 
 class ChatReducer(ChoicesReducer[ChatCompletionChunk, ChatCompletion]):
@@ -124,31 +138,33 @@ class ChatReducer(ChoicesReducer[ChatCompletionChunk, ChatCompletion]):
         log: Where to note what is unusual; a log of its own by default.
     """
 
-    padding: ClassVar[dict[str, Any]] = {"choices": [], "obfuscation": None}
+    padding: ClassVar[tuple[str, ...]] = ("choices", "obfuscation")
 
     def __init__(self, log: DiagnosticLog | None = None) -> None:
         super().__init__(CHUNK, _Choice, ChatCompletion, log)
 
-    def apply(self, event: ChatCompletionChunk) -> None:
-        """Fold one chunk."""
-        for piece in event.choices:
-            if piece.usage is not None:
-                self._fields.add_field("usage", piece.usage)
-                self._head = None  # the chunk's own usage goes before that of a choice
-        super().apply(event)
+    def adder(self, index: int, field: str, delta: Delta) -> Callable[[str], object]:
+        """What adds to a text of a choice, for whoever knows that nothing else comes.
 
-    def text(self, index: int, field: str) -> Text:
-        """Where the text of a choice that has one goes, for whoever knows that nothing else comes."""
+        Args:
+            index: The choice.
+            field: The field that the text is in.
+            delta: The last one that brought some.
+        """
         choice: Any = self._choices[index]
-        text: Text = choice.texts.merge(field)
-        return text
+        add: Callable[[str], object]
+        if delta.tool_calls:
+            add = choice.tool_calls.adder(delta.tool_calls[0].index)
+        else:
+            add = choice.texts.merge(field).add
+        return add
 
-    def changed(self, *, tokens: bool) -> None:
-        """A text was added to, with something to read or not."""
+    def repeated(self, count: int, *, tokens: int) -> None:
+        """A text was added to by so many chunks, of which `tokens` brought something to read."""
         self._snapshot = None
         self.tokens += tokens
         if self._own_log:
-            self._log.ordinal += 1
+            self._log.ordinal += count
 
     @property
     def usage(self) -> CompletionUsage | None:
@@ -176,43 +192,50 @@ class _Choice(FoldedChoice):
         self.texts = Fields(TEXTS)
         self._audio: Fields | None = None
         self._function_call: _Called | None = None
-        self._tool_calls = _ToolCalls(log)
+        self.tool_calls = _ToolCalls(log)
 
     def apply(self, piece: ChunkChoice) -> int:
-        tokens = 0
-        delta = delta_of(piece)
-        if not isinstance(delta, NoDelta):
-            self.begun = True
-            tokens = self._apply_delta(delta)
-        if isinstance(piece.content_filter_offsets, dict):
-            # Azure's asynchronous filter reports on a range of the text; the ranges do not merge.
-            report = piece.content_filter_offsets | {"content_filter_results": piece.content_filter_results}
-            piece = msgspec.structs.replace(
-                piece, content_filter_offsets=[report], content_filter_results=None
-            )
-        self.add_fields(piece)
+        delta = piece.delta if piece.message is None else delta_of(piece)
+        if not self.begun:
+            self.begun = not isinstance(delta, NoDelta)
+        tokens = self._apply_delta(delta)
+        if piece != ChunkChoice(piece.delta, piece.index):
+            self.usage = piece.usage
+            if isinstance(piece.content_filter_offsets, dict):
+                # Azure's asynchronous filter reports on a range of the text; the ranges do not merge.
+                report = piece.content_filter_offsets | {
+                    "content_filter_results": piece.content_filter_results
+                }
+                piece = msgspec.structs.replace(
+                    piece, content_filter_offsets=[report], content_filter_results=None
+                )
+            self.add_fields(piece)
         return tokens
 
     def _apply_delta(self, delta: Delta) -> int:
-        content = delta.content
+        # Most deltas bring a text or a call and nothing else, and one comparison in C stands for a look at
+        # each of seventeen fields.
+        if delta.role is not None:
+            self._message.merge("role").add(delta.role)
+            delta = msgspec.structs.replace(delta, role=None)
+        content, calls = delta.content, delta.tool_calls
         if isinstance(content, str) and delta == Delta(content):
-            # Most deltas are a piece of content, and one comparison in C stands for a look at each field.
-            self.texts.add_field("content", content)
+            self.texts.merge("content").add(content)
             return content != ""
-        calls = delta.tool_calls
-        if calls and delta == Delta(tool_calls=calls):
-            return sum(map(self._tool_calls.apply, calls))
         tokens = 0
-        for name in TEXTS:
-            value = getattr(delta, name)
+        if delta == Delta(tool_calls=calls):
+            for call in calls or ():
+                tokens += self.tool_calls.apply(call)
+            return tokens
+        for name, value in zip(TEXTS.rows, TEXTS.values_of(delta), strict=True):
             if value is None:
                 continue
             for field, text in ((name, value),) if isinstance(value, str) else _told_apart(name, value):
-                self.texts.add_field(field, text)
+                self.texts.merge(field).add(text)
                 tokens += text != ""
         self._message.add(delta)
-        for call in delta.tool_calls or ():
-            tokens += self._tool_calls.apply(call)
+        for call in calls or ():
+            tokens += self.tool_calls.apply(call)
         if delta.function_call is not None:
             if self._function_call is None:
                 self._function_call = _Called(self._log)
@@ -225,8 +248,8 @@ class _Choice(FoldedChoice):
 
     def snapshot(self, index: int) -> Choice:
         message = self._message.values() | self.texts.values()
-        if self._tool_calls.slots:
-            message["tool_calls"] = [slot.snapshot() for slot in self._tool_calls.slots]
+        if self.tool_calls.slots:
+            message["tool_calls"] = [slot.snapshot() for slot in self.tool_calls.slots]
         if self._function_call is not None:
             message["function_call"] = Function(self._function_call.name, self._function_call.body.value())
         if self._audio is not None:
@@ -348,6 +371,12 @@ class _ToolCalls:
         self._log = log
 
     def apply(self, piece: ToolCallDelta) -> int:
+        function = piece.function
+        # Most pieces are arguments for a call that is known by its index.
+        if function is not None and piece.index in self._by_index:
+            slot = self._by_index[piece.index]
+            if slot.function is not None and piece == ToolCallDelta(piece.index, function=function):
+                return slot.function.add(function.name, function.arguments)
         slot = self._slot(piece)
         if piece.index is not None:
             self._by_index[piece.index] = slot
@@ -355,6 +384,11 @@ class _ToolCalls:
         if piece.id and piece.id == slot.fields.get("id"):
             self._by_id.setdefault(piece.id, slot)
         return tokens
+
+    def adder(self, index: int | None) -> Callable[[str], object]:
+        """What adds to the arguments of the call that an index means."""
+        called: Any = (self.slots[-1] if index is None else self._by_index[index]).function
+        return partial(called.add, None)
 
     def _slot(self, piece: ToolCallDelta) -> _ToolCall:
         known = self._by_id.get(piece.id) if piece.id else None

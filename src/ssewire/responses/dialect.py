@@ -10,6 +10,7 @@ from ssewire.errors import EventDecodeError
 from ssewire.events import UnknownEvent
 from ssewire.responses import events, items
 from ssewire.responses.content import Refusal
+from ssewire.responses.deltas import Deltas
 from ssewire.responses.reducer import ResponsesReducer
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ RESPONSES: Final[Dialect[AnyEvent, Response]] = Dialect(
     claims=claims,
     ends_with_done=False,
     ends=ends,
+    run=Deltas,
     awaits_explanation=awaits_explanation,
     explains=explains,
 )

@@ -213,6 +213,25 @@ class ResponsesReducer:
         elif isinstance(event, ENDINGS):
             self._ending = _Told(event, self._log)
 
+    def adder(self, event: Any, row: Row) -> Callable[[str], object] | None:
+        """What adds to the text that a delta was folded into, for whoever knows that nothing else comes.
+
+        Args:
+            event: The delta.
+            row: What it does.
+        """
+        item = self._known(event.output_index, getattr(event, "item_id", None))
+        return None if item is None or item.done is not None else item.adder(event, row)
+
+    def repeated(self, count: int, *, tokens: int) -> None:
+        """A text was added to by so many events, of which `tokens` brought something to read."""
+        self._assembled = None
+        self.tokens += tokens
+        if self.sequence_number is not None:
+            self.sequence_number += count
+        if self._own_log:
+            self._log.ordinal += count
+
     def _is_next(self, event: events.Event | UnknownEvent) -> bool:
         """Whether the event was not seen before the stream was resumed; notes gaps."""
         number = _number_of(event)
@@ -489,6 +508,25 @@ class _Item:
         if row.fold is Fold.SET:
             self._closed.add(tuple(place))
         return True
+
+    def adder(self, event: Any, row: Row) -> Callable[[str], object] | None:
+        """What adds to the text at a place, if one grows there."""
+        place = [(getattr(event, step[1:]) or 0) if step.startswith("#") else step for step in row.path]
+        held: Any = self.tree
+        for key in place:
+            if isinstance(held, _Indexed):
+                held = held.entries
+            held = held.get(key) if isinstance(held, dict) else None
+        if not isinstance(held, Text) or any(
+            tuple(place[:end]) in self._closed for end in range(len(place) + 1)
+        ):
+            return None
+
+        def add(piece: str) -> None:
+            self._snapshot = None
+            held.add(piece)
+
+        return add
 
     def _descend(self, entries: Any, key: str | int, indexed: bool, part: str | None) -> Any:
         """The entries of a list that is addressed by index, or the fields of an object; None for neither."""
