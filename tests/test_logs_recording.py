@@ -158,12 +158,15 @@ def test_a_reader_who_is_interrupted_has_closed(tmp_path: Path, kind: Any, stop:
 def test_a_reader_who_leaves_has_closed(tmp_path: Path) -> None:
     closed: list[str] = []
 
-    class Closable(list[bytes]):
+    class Closable:
+        def __iter__(self) -> Iterator[bytes]:
+            return iter(PARTS)
+
         def close(self) -> None:
             closed.append("closed")
 
     path = tmp_path / "log.jsonl"
-    with record(Closable(PARTS), path) as recording:
+    with record(Closable(), path) as recording:
         next(recording)
     recording.close()
     assert closed == ["closed"]

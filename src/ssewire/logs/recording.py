@@ -162,7 +162,7 @@ class Recording(_Recording):
 
     def __next__(self) -> Any:
         try:
-            data = self._source.read()
+            data = next(self._source.reads, None)
         except BaseException as error:
             self._broken(error)
             raise
