@@ -16,8 +16,8 @@ import pytest
 from ssewire import ChatCompletion, Tokenizer
 from ssewire.cli import main
 from ssewire.cli.demo import brief
-from ssewire.cli.inputs import with_dialect
 from ssewire.cli.output import FINDINGS, INTERRUPTED, WRONG_USE
+from ssewire.logs.detection import with_dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,14 +234,14 @@ def test_the_dialect_can_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_the_dialect_is_looked_for_in_growing_heads_not_at_every_read() -> None:
     comments = [b": padding\n\n"] * 300
-    dialect, reads = with_dialect(iter([*comments, WHOLE, DONE]))
+    dialect, reads = with_dialect(iter([*comments, WHOLE, DONE]), bytes)
     assert dialect == "chat"
     assert b"".join(reads) == b"".join(comments) + WHOLE + DONE
 
 
 def test_the_dialect_is_looked_for_in_the_first_mebibyte_only() -> None:
     block = b":" + b" " * (2**19) + b"\n"
-    dialect, reads = with_dialect(iter([block] * 4 + [WHOLE]))
+    dialect, reads = with_dialect(iter([block] * 4 + [WHOLE]), bytes)
     assert dialect is None
     assert b"".join(reads) == block * 4 + WHOLE
 

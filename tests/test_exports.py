@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import ssewire
-from ssewire import chat, completions, responses
+from ssewire import chat, completions, logs, responses
 
 SOURCE = Path(ssewire.__file__).parent
 IMPORT_SECONDS = 0.060
@@ -28,11 +28,12 @@ UNWANTED = (
     "starlette",
     "ssl",
     "socket",
+    "ssewire.logs",
 )
 
 
 @pytest.mark.parametrize(
-    "module", [ssewire, chat, completions, responses], ids=lambda module: module.__name__
+    "module", [ssewire, chat, completions, responses, logs], ids=lambda module: module.__name__
 )
 def test_what_is_exported_is_there(module: Any) -> None:
     assert len(set(module.__all__)) == len(module.__all__)
@@ -40,9 +41,11 @@ def test_what_is_exported_is_there(module: Any) -> None:
         assert hasattr(module, name), name
 
 
-@pytest.mark.parametrize("name", ssewire.__all__)
-def test_what_is_public_is_explained(name: str) -> None:
-    thing = getattr(ssewire, name)
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module in (ssewire, logs) for name in module.__all__]
+)
+def test_what_is_public_is_explained(module: Any, name: str) -> None:
+    thing = getattr(module, name)
     if not (inspect.isclass(thing) or inspect.isfunction(thing) or inspect.ismodule(thing)):
         return
     assert inspect.getdoc(thing)

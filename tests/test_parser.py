@@ -13,6 +13,7 @@ import ssewire
 from shared import Run, pieces, run
 from ssewire import (
     DONE,
+    CaptureError,
     ChatCompletion,
     ChatCompletionChunk,
     ChatParser,
@@ -20,6 +21,7 @@ from ssewire import (
     EmptyStreamError,
     EventDecodeError,
     EventTooLargeError,
+    NoCaptureError,
     NotAnEventStreamError,
     ProviderError,
     SSEWireError,
@@ -971,11 +973,15 @@ EXCEPTIONS: dict[type[SSEWireError], Callable[[], SSEWireError]] = {
 }
 
 
+NO_STREAMS = (SSEWireError, CaptureError, NoCaptureError)
+"""What no parser raises."""
+
+
 def all_exceptions() -> list[type[SSEWireError]]:
     return [
         each
         for each in vars(ssewire.errors).values()
-        if isinstance(each, type) and issubclass(each, SSEWireError) and each is not SSEWireError
+        if isinstance(each, type) and issubclass(each, SSEWireError) and each not in NO_STREAMS
     ]
 
 
@@ -992,9 +998,13 @@ def test_every_exception_pickles_with_its_facts_and_its_snapshot(kind: type[SSEW
     assert str(error)
 
 
-def test_an_exception_outside_a_stream_has_no_snapshot() -> None:
-    assert EventDecodeError(b"x").snapshot is None
-    assert copied(EventDecodeError(b"x")).snapshot is None
+@pytest.mark.parametrize(
+    "error", [EventDecodeError(b"x"), CaptureError("cut"), NoCaptureError("GET", "https://h/", "why")]
+)
+def test_an_exception_outside_a_stream_has_no_snapshot(error: SSEWireError) -> None:
+    again = copied(error)
+    assert error.snapshot is again.snapshot is None
+    assert (type(again), vars(again), str(again)) == (type(error), vars(error), str(error))
 
 
 def test_headers_of_any_client_pickle() -> None:

@@ -7,9 +7,13 @@ import contextlib
 import io
 import re
 import runpy
+import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from ssewire.cli import parser
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -35,8 +39,14 @@ def run(program: str, tmp_path: Path, **names: object) -> str:
     return out.getvalue()
 
 
+def programs_of(chapter: str) -> list[str]:
+    text = README.partition(f"## {chapter}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
 def test_there_are_three_programs() -> None:
-    assert len(PROGRAMS) == 3
+    assert programs_of("Three programs") == PROGRAMS[:3]
+    assert len(PROGRAMS[:3]) == 3
 
 
 def test_the_first_program_prints_the_answer(tmp_path: Path, chat_url: str) -> None:
@@ -71,6 +81,31 @@ def test_the_third_program_parses_a_recording(tmp_path: Path) -> None:
     assert first == "Let me see. look_up {}"
     assert last.startswith("complete ResponseUsage(")
     assert "total_tokens=5" in last
+
+
+def test_the_program_about_logs_records_reads_and_tests(
+    tmp_path: Path, chat_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (program,) = programs_of("Logs")
+    out = run(program, tmp_path, url=chat_url, request={}, headers={})
+    read, tested = out.splitlines()
+    assert read.startswith("closed CompletionUsage(")
+    assert tested == "connection reset at byte 500"
+
+
+def test_every_extra_is_told() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra in extras.keys() - {"all", "dev"}:
+        assert f"| `ssewire[{extra}]` |" in README
+
+
+def test_the_commands_about_logs_are_understood() -> None:
+    chapter = README.partition("## Logs\n")[2].partition("\n## ")[0]
+    commands = re.findall(r"^\$ ssewire (.*?)(?: +#.*)?$", chapter, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        parser().parse_args(shlex.split(command))
 
 
 def test_every_verdict_is_explained() -> None:

@@ -20,9 +20,11 @@ from ssewire._wire.tokenizer import ServerSentEvent, Tokenizer
 from ssewire.chat import ChatCompletion, ChatCompletionChunk, ChatDecoder, ChatReducer
 from ssewire.completions import Completion, CompletionChunk, CompletionsDecoder, CompletionsReducer
 from ssewire.errors import (
+    CaptureError,
     EmptyStreamError,
     EventDecodeError,
     EventTooLargeError,
+    NoCaptureError,
     NotAnEventStreamError,
     ProviderError,
     SSEWireError,
@@ -37,6 +39,7 @@ __all__ = [
     "AsyncChatStream",
     "AsyncCompletionsStream",
     "AsyncResponsesStream",
+    "CaptureError",
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatDecoder",
@@ -53,6 +56,7 @@ __all__ = [
     "EmptyStreamError",
     "EventDecodeError",
     "EventTooLargeError",
+    "NoCaptureError",
     "NotAnEventStreamError",
     "ProviderError",
     "Response",

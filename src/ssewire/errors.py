@@ -146,6 +146,29 @@ class NotAnEventStreamError(SSEWireError):
         return f"not an event stream{status}: {_shown(self.body)}"
 
 
+class CaptureError(SSEWireError):
+    """What was recorded cannot be read as it should be, or ends here though the body did not."""
+
+
+class NoCaptureError(SSEWireError):
+    """No capture answers a request, and nothing else does.
+
+    Attributes:
+        method: The request's method.
+        url: Its URL, without credentials.
+        reason: Why none does.
+    """
+
+    def __init__(self, method: str, url: str, reason: str = "") -> None:
+        super().__init__(method, url, reason)
+        self.method = method
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"no capture answers {self.method} {self.url}: {self.reason}"
+
+
 def _shown(raw: bytes) -> str:
     shown = repr(raw[: 4 * SHOWN_CHARS].decode(errors="replace"))
     return shown if len(shown) <= SHOWN_CHARS else shown[:SHOWN_CHARS] + "…"

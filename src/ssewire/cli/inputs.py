@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ssewire._dialects import DIALECTS, detect_dialect
+from ssewire._dialects import DIALECTS
+from ssewire.logs.detection import with_dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,20 +18,19 @@ if TYPE_CHECKING:
     from ssewire._stream import Stream
 
 READ_BYTES: Final = 64 * 2**10
-MAX_HEAD_BYTES: Final = 2**20
-"""How much of a body is looked at to tell its dialect."""
 STDIN: Final = "-"
 SUFFIX: Final = ".sse"
 
 
-def expand(names: Iterable[str]) -> Iterator[str]:
-    """The files meant: of a folder all `.sse` files below it, of a pattern all that match, the rest as is."""
+def expand(names: Iterable[str], suffixes: tuple[str, ...] = (SUFFIX,)) -> Iterator[str]:
+    """The files meant: of a folder all with a suffix below it, of a pattern all matches, the rest as is."""
     for name in names:
         path = Path(name)
         if name == STDIN or path.is_file():
             yield name
         elif path.is_dir():
-            yield from sorted(str(each) for each in path.rglob(f"*{SUFFIX}") if each.is_file())
+            files = (each for each in path.rglob("*") if each.name.lower().endswith(suffixes))
+            yield from sorted(str(each) for each in files if each.is_file())
         else:
             yield from sorted(glob.glob(name, recursive=True)) or [name]
 
@@ -58,29 +58,6 @@ def open_stream(name: str, dialect: DialectName | None = None) -> tuple[DialectN
     Returns:
         The dialect, None when no event tells, and the stream, which skips malformed events.
     """
-    detected, reads = with_dialect(reads_of(name))
+    detected, reads = with_dialect(reads_of(name), bytes)
     known = dialect or detected
     return known, DIALECTS[known or "chat"].stream(reads, malformed="skip")
-
-
-def with_dialect(reads: Iterator[bytes]) -> tuple[DialectName | None, Iterator[bytes]]:
-    """Tell the dialect of a body from its start; returns the reads from the first on."""
-    head: list[bytes] = []
-    size = looked_at = 0
-    dialect = None
-    for read in reads:
-        head.append(read)
-        size += len(read)
-        if size >= 2 * looked_at:  # not at every read, for a pipe may give a byte at a time
-            dialect = detect_dialect(b"".join(head))
-            looked_at = size
-        if dialect is not None or size >= MAX_HEAD_BYTES:
-            break
-    if dialect is None and size > looked_at:
-        dialect = detect_dialect(b"".join(head))
-    return dialect, _again(head, reads)
-
-
-def _again(head: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield from head
-    yield from rest

@@ -60,7 +60,7 @@ def _replay(name: str, form: str, dialect: DialectName | None) -> str:
     with stream:
         try:
             if form == "text":
-                _print_text(stream)
+                print_text(stream)
             for event in stream:
                 if form == "events" and known:
                     print(json_line(event))
@@ -87,7 +87,7 @@ def _rewrite(reads: Iterator[bytes]) -> str:
     return "" if count else "no events"
 
 
-def _print_text(stream: Stream[Any, Any]) -> None:
+def print_text(stream: Stream[Any, Any]) -> None:
     """Print the answer as it streams, then what it has beside text."""
     ends_line = True
     try:

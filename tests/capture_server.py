@@ -1,0 +1,34 @@
+"""A server that plays captures, in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from ssewire.logs.server import Program, make_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def playing(*captures: Any, told: Any = None, **options: Any) -> Iterator[str]:
+    """Serve captures, or pairs of a name and a capture; gives the server's URL."""
+    named = [each if isinstance(each, tuple) else ("log.jsonl", each) for each in captures]
+    app = make_app(Program(named, **options), told) if told else make_app(Program(named, **options))
+    config = uvicorn.Config(
+        app, lifespan="off", ws="none", log_config=None, log_level="critical", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
