@@ -1,0 +1,73 @@
+"""What ssewire is tested with, for whoever reads streams: streams that know their answer, bodies that break, laws.
+
+The strategies need Hypothesis (`pip install 'ssewire[testing]'`); it is imported when the first one is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from ssewire.testing.cases import StreamCase, WireCase
+from ssewire.testing.cutting import cut, event_by_event, every_cutting, in_reads_of
+from ssewire.testing.laws import (
+    Account,
+    check_cutting,
+    check_streams,
+    check_timeliness,
+    pull,
+    pull_async,
+    push,
+)
+from ssewire.testing.quirks import QUIRKS, Quirk, quirks_of
+
+if TYPE_CHECKING:
+    from ssewire.testing.strategies import chat_streams, completions_streams, responses_streams
+    from ssewire.testing.wire import cuttings, sendable_events, wire_streams
+
+_STRATEGIES: Final = {
+    "chat_streams": "strategies",
+    "completions_streams": "strategies",
+    "responses_streams": "strategies",
+    "cuttings": "wire",
+    "sendable_events": "wire",
+    "wire_streams": "wire",
+}
+"""The names that need Hypothesis, each with its module."""
+
+__all__ = [
+    "QUIRKS",
+    "Account",
+    "Quirk",
+    "StreamCase",
+    "WireCase",
+    "chat_streams",
+    "check_cutting",
+    "check_streams",
+    "check_timeliness",
+    "completions_streams",
+    "cut",
+    "cuttings",
+    "event_by_event",
+    "every_cutting",
+    "in_reads_of",
+    "pull",
+    "pull_async",
+    "push",
+    "quirks_of",
+    "responses_streams",
+    "sendable_events",
+    "wire_streams",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _STRATEGIES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"{__name__}.{module}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise ImportError(f"{name} needs Hypothesis: pip install 'ssewire[testing]'") from error
