@@ -1,80 +1,49 @@
-"""However a stream is cut, and whoever reads it: the same events, errors, diagnostics, verdict and snapshot."""
+"""However a stream is cut, and whoever reads it, the same is told."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ssewire import testing
-from ssewire.testing import (
-    StreamCase,
-    check_cutting,
-    check_streams,
-    check_timeliness,
-    cuttings,
-    quirks_of,
-)
+from ssewire.testing import check_cutting, check_streams, check_timeliness, cuttings, push
+from streams import any_streams, each_dialect, examples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ssewire._dialects import DialectName
 
-    Strategies = Callable[..., st.SearchStrategy[StreamCase]]
-
-DIALECTS: dict[DialectName, Strategies] = {
-    "chat": testing.chat_streams,
-    "completions": testing.completions_streams,
-    "responses": testing.responses_streams,
-}
-POLICIES = ("raise", "skip", "call")
-
-each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
-each_policy = pytest.mark.parametrize("malformed", POLICIES)
-
-
-def streams(dialect: DialectName) -> st.SearchStrategy[StreamCase]:
-    """Streams of all kinds."""
-    strategy, names = DIALECTS[dialect], quirks_of(dialect)
-    return st.one_of(
-        strategy(),
-        strategy(quirks=["malformed"]),
-        strategy(quirks=names),
-        strategy(quirks=names, hostile=True),
-        strategy(quirks=["malformed", "heartbeats", "lone_halves"]),
-    )
+each_policy = pytest.mark.parametrize("malformed", ["raise", "skip", "call"])
 
 
 @each_dialect
 @each_policy
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@examples(30)
 def test_however_a_body_is_cut_the_same_is_told(
     dialect: DialectName, malformed: str, data: st.DataObject
 ) -> None:
-    case = data.draw(streams(dialect))
+    case = data.draw(any_streams(dialect))
     check_cutting(dialect, case.body, data.draw(cuttings(case.body)), malformed)
 
 
 @each_dialect
 @each_policy
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_a_parser_a_stream_and_an_async_stream_tell_the_same(
     dialect: DialectName, malformed: str, data: st.DataObject
 ) -> None:
-    case = data.draw(streams(dialect))
+    case = data.draw(any_streams(dialect))
     check_streams(dialect, case.body, data.draw(cuttings(case.body)), malformed)
 
 
 @each_dialect
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@examples(30)
 def test_each_event_comes_with_the_read_that_completes_it(dialect: DialectName, data: st.DataObject) -> None:
-    case = data.draw(streams(dialect))
+    case = data.draw(any_streams(dialect))
     check_timeliness(dialect, case.body, data.draw(cuttings(case.body)))
 
 
@@ -104,10 +73,10 @@ def test_malformed_events_one_behind_another_are_no_events_in_any_cutting(
     body = b"".join(b"data: %b\n\n" % payload for payload in payloads)
     check_cutting(dialect, body, malformed=malformed)
     check_streams(dialect, body, malformed=malformed)
-    account: Any = testing.push(dialect, [body], malformed)
+    account = push(dialect, [body], malformed)
     if malformed == "raise":
         assert len(account.events) == before
         assert f"'ordinal': {before + 1}," in account.errors[0]
     else:
         assert len(account.events) == 6
-        assert sum(each[3] for each in account.diagnostics if each[0] == "malformed") == count
+        assert account.count("malformed") == count

@@ -1,4 +1,4 @@
-"""What ssewire is tested with, for whoever reads streams: streams that know their answer, bodies that break, laws.
+"""What ssewire is tested with: streams that know their answer, bodies that break, laws.
 
 The strategies need Hypothesis (`pip install 'ssewire[testing]'`); it is imported when the first one is used.
 """
@@ -8,16 +8,26 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from ssewire.testing.accounts import Account, pull, pull_async, push
 from ssewire.testing.cases import StreamCase, WireCase
 from ssewire.testing.cutting import cut, event_by_event, every_cutting, in_reads_of
 from ssewire.testing.laws import (
-    Account,
+    check_answer,
     check_cutting,
+    check_deltas,
+    check_encoding,
+    check_errors,
+    check_folding,
+    check_limit,
+    check_memory,
+    check_noise,
+    check_prefix,
+    check_snapshots,
+    check_state,
+    check_steps,
     check_streams,
     check_timeliness,
-    pull,
-    pull_async,
-    push,
+    check_tokenizer,
 )
 from ssewire.testing.quirks import QUIRKS, Quirk, quirks_of
 
@@ -42,9 +52,22 @@ __all__ = [
     "StreamCase",
     "WireCase",
     "chat_streams",
+    "check_answer",
     "check_cutting",
+    "check_deltas",
+    "check_encoding",
+    "check_errors",
+    "check_folding",
+    "check_limit",
+    "check_memory",
+    "check_noise",
+    "check_prefix",
+    "check_snapshots",
+    "check_state",
+    "check_steps",
     "check_streams",
     "check_timeliness",
+    "check_tokenizer",
     "completions_streams",
     "cut",
     "cuttings",

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire.testing import chunks
+from ssewire.testing.writer import NEXT_YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ def pieces_of(choice: dict[str, Any], decisions: Decisions, quirks: AbstractSet[
     """The pieces in which a choice comes."""
     message = choice["message"]
     split = _splitter(decisions, quirks)
-    channels = [
+    channels: list[list[dict[str, Any]]] = [
         [{name: piece} for piece in _texts(message[name], split, decisions)]
         for name in TEXT_FIELDS
         if message.get(name)
@@ -41,7 +42,7 @@ def pieces_of(choice: dict[str, Any], decisions: Decisions, quirks: AbstractSet[
         )
     if message.get("audio"):
         channels.append([{"audio": each} for each in _audio(message["audio"], split)])
-    channels += [[{"annotations": [each]}] for each in message.get("annotations") or ()]
+    channels.append([{"annotations": [each]} for each in message.get("annotations") or ()])
     logprobs = choice.get("logprobs")
     if logprobs is not None:
         # Servers cut them as they cut the text, but nothing depends on it.
@@ -49,8 +50,8 @@ def pieces_of(choice: dict[str, Any], decisions: Decisions, quirks: AbstractSet[
             [{"logprobs": {"content": [each], "refusal": None}} for each in logprobs["content"]]
             or [{"logprobs": {"content": [], "refusal": None}}]
         )
-    calls = _tool_calls(message.get("tool_calls") or [], decisions, quirks, split)
-    deltas = [_opening(message, quirks, decisions), *_interleaved(channels, calls, decisions)]
+    calls = _tool_calls(message.get("tool_calls") or [], quirks, split)
+    deltas = [_opening(message, decisions), *_interleaved(channels, calls, decisions)]
     pieces = [_piece(choice, delta, decisions) for delta in deltas]
     if "filter_reports" in quirks and choice.get("content_filter_results"):
         report = {"index": choice["index"], "finish_reason": None}
@@ -63,7 +64,7 @@ def pieces_of(choice: dict[str, Any], decisions: Decisions, quirks: AbstractSet[
     return pieces
 
 
-def _opening(message: dict[str, Any], quirks: AbstractSet[str], decisions: Decisions) -> dict[str, Any]:
+def _opening(message: dict[str, Any], decisions: Decisions) -> dict[str, Any]:
     """The first delta: the role, and beside it nothing or an empty text."""
     opening: dict[str, Any] = {"role": message["role"]}
     if message["content"] is None:
@@ -143,7 +144,6 @@ def _audio(audio: dict[str, Any], split: Callable[[str], list[str]]) -> list[dic
 
 def _tool_calls(
     calls: list[dict[str, Any]],
-    decisions: Decisions,
     quirks: AbstractSet[str],
     split: Callable[[str], list[str]],
 ) -> list[list[dict[str, Any]]]:
@@ -262,7 +262,7 @@ def _disguise(piece: dict[str, Any], message: dict[str, Any], quirks: AbstractSe
     if "content_list" in quirks:
         _list_content(delta)
     if "unknown_fields" in quirks:
-        delta |= chunks.NEXT_YEAR
+        delta |= NEXT_YEAR
     if "message_beside_delta" in quirks:
         piece["message"] = {"role": "assistant", "content": "all of it so far"}
     if "nulls" in quirks:

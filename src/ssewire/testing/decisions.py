@@ -1,4 +1,4 @@
-"""A question of a server goes in (where to cut, who is next, whether), an answer comes out: drawn or steady."""
+"""A question of a server goes in (where to cut, who is next), an answer comes out, drawn or steady."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Steady:
 
     def below(self, limit: int) -> int:
         """The first."""
-        return 0
+        return min(0, limit)
 
     def chance(self) -> bool:
         """Never."""

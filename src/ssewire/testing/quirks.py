@@ -1,4 +1,4 @@
-"""A name goes in, a shape that some servers send comes out of the strategies: what there is, and what it does."""
+"""The name of a shape that some servers send goes in, what it does comes out."""
 
 from __future__ import annotations
 

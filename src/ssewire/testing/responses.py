@@ -144,14 +144,13 @@ class _Server:
         """The events of all items, in one order; those of one item keep theirs."""
         waiting = [list(self._item(item, at)) for at, item in enumerate(self._answer["output"])]
         events: list[Event] = []
-        begun = 1
+        begun = 0
         while any(waiting):
-            # Items are added one after the other, and then may grow side by side.
-            ready = [each for each in waiting[:begun] if each]
-            if not ready or (begun < len(waiting) and self._decisions.chance()):
-                begun += 1
-                continue
-            events.append(ready[self._decisions.below(len(ready))].pop(0))
+            # Items begin one after the other, and then may grow side by side.
+            ready = [at for at, each in enumerate(waiting[: begun + 1]) if each]
+            chosen = ready[self._decisions.below(len(ready))]
+            begun = max(begun, chosen + 1)
+            events.append(waiting[chosen].pop(0))
         return events
 
     def _item(self, item: dict[str, Any], index: int) -> Iterator[Event]:

@@ -1,4 +1,4 @@
-"""A dialect and the names of its quirks go in, a Hypothesis strategy of streams that know their answer comes out.
+"""A dialect and names of quirks go in, a strategy of streams that know their answer comes out.
 
 The final object is drawn first and then streamed, so that each stream carries what it means.
 """
@@ -143,8 +143,11 @@ def _chat_messages(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             message[draw(st.sampled_from(("reasoning_content", "reasoning")))] = draw(some_text)
         if draw(_one_in_four):
-            citation = {"type": "url_citation", "url_citation": {"url": "https://example.org", "title": ""}}
-            message["annotations"] = [citation] * draw(st.integers(1, 2))
+            titles = draw(st.lists(texts, min_size=1, max_size=2))
+            message["annotations"] = [
+                {"type": "url_citation", "url_citation": {"url": "https://example.org", "title": title}}
+                for title in titles
+            ]
     if kind in ("tools", "both"):
         message["tool_calls"] = [draw(_tool_calls(number)) for number in range(draw(st.integers(1, 3)))]
     if kind == "refusal":

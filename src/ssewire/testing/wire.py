@@ -1,4 +1,4 @@
-"""Nothing goes in; Hypothesis strategies of event streams come out, line by line, and of the reads they come in.
+"""Nothing goes in; strategies of event streams, line by line, and of their reads come out.
 
 A line is the smallest thing with a meaning, so streams are drawn as lines. Glued fragments seldom
 make two lines that have anything to do with each other.
@@ -202,8 +202,8 @@ _line_ends = st.sampled_from(
     )
 )
 
-# A byte order mark at the start, in pieces, twice, or behind a line end: what is dropped, lines, what is glued
-# to the first line.
+# A byte order mark at the start, in pieces, twice, or behind a line end: what is dropped, lines, and what is
+# glued to the first line.
 _Line = tuple[bytes, bytes]
 _Head = tuple[bytes, list[_Line], bytes]
 _NO_HEAD: Final[_Head] = (b"", [], b"")
