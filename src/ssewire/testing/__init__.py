@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire.testing.accounts import Account, pull, pull_async, push
+from ssewire.testing.bodies import Body
 from ssewire.testing.cases import StreamCase, WireCase
+from ssewire.testing.clients import fake_client
 from ssewire.testing.cutting import cut, event_by_event, every_cutting, in_reads_of
 from ssewire.testing.laws import (
     check_answer,
@@ -29,6 +31,7 @@ from ssewire.testing.laws import (
     check_timeliness,
     check_tokenizer,
 )
+from ssewire.testing.make import make_chat_body, make_completions_body, make_responses_body
 from ssewire.testing.quirks import QUIRKS, Quirk, quirks_of
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ _STRATEGIES: Final = {
 __all__ = [
     "QUIRKS",
     "Account",
+    "Body",
     "Quirk",
     "StreamCase",
     "WireCase",
@@ -73,7 +77,11 @@ __all__ = [
     "cuttings",
     "event_by_event",
     "every_cutting",
+    "fake_client",
     "in_reads_of",
+    "make_chat_body",
+    "make_completions_body",
+    "make_responses_body",
     "pull",
     "pull_async",
     "push",

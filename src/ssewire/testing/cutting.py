@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_BLANK_LINE: Final = re.compile(rb"(?:\r\n|\r|\n)(?:\r\n|\n|\r)")
+_BLANK_LINE: Final = re.compile(rb"(?:\r\n|\r(?!\n)|\n)(?:\r\n|\n|\r)")
 
 SHORT_BYTES: Final = 400
 """A body of that size is cut in two at every place."""
