@@ -29,6 +29,7 @@ from ssewire.responses.events import OutputItemDone
 from ssewire.responses.reducer import ResponsesState
 from ssewire.testing.accounts import Account, pull, pull_async, push, shown
 from ssewire.testing.cutting import event_by_event, in_reads_of
+from ssewire.testing.writer import BOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -496,12 +497,11 @@ def check_noise(
         comment: The comment.
     """
     # JSON holds no raw line end in a text, so each one here ends a line of the stream.
-    lines = _LINE_END.split(case.body)
+    head = BOM if case.body.startswith(BOM) else b""
+    lines = _LINE_END.split(case.body.removeprefix(BOM))
     for place in sorted(places, reverse=True):
         if place < len(lines):
             lines.insert(place, comment)
-    if lines[0] == comment and case.body.startswith(b"\xef\xbb\xbf"):
-        lines[:2] = [b"\xef\xbb\xbf" + comment, lines[1].removeprefix(b"\xef\xbb\xbf")]
-    noisy = line_end.join(lines)
+    noisy = head + line_end.join(lines)
     plain, found = push(case.dialect, [case.body], "skip"), push(case.dialect, [noisy], "skip")
     _same(plain, found, [noisy])
