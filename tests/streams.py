@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from ssewire.testing import chat_streams, completions_streams, quirks_of, responses_streams
@@ -19,9 +19,13 @@ FACTOR = int(os.environ.get("SSEWIRE_EXAMPLES", "1"))
 """How many times the usual number of examples each law is tried with: 1, or more for a long run."""
 
 
+SHRINKING = () if "SSEWIRE_PLANTED" in os.environ else (Phase.shrink, Phase.explain)
+"""Of a planted fault nobody needs to know the smallest example."""
+
+
 def examples(count: int) -> settings:
     """How many examples a law is tried with in a usual run."""
-    return settings(max_examples=count * FACTOR, deadline=None)
+    return settings(max_examples=count * FACTOR, deadline=None, phases=(Phase.generate, *SHRINKING))
 
 
 STRATEGIES: dict[DialectName, Any] = {

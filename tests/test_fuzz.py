@@ -46,9 +46,9 @@ def test_what_was_found_once_stays_found(law: Callable[[bytes], None], path: Pat
 @each_target
 def test_a_target_holds_over_some_inputs(law: Callable[[bytes], None], harness: Any, target: str) -> None:
     count = EXAMPLES.get(target, 80) * FACTOR
-    try_out: Any = given(harness.inputs())(law)
-    tried: Any = settings(max_examples=count, deadline=None)(try_out)
-    tried()
+    test: Any = given(harness.inputs())(law)
+    limited: Any = settings(max_examples=count, deadline=None)
+    limited(test)()
 
 
 @each_target
