@@ -46,9 +46,9 @@ def test_what_was_found_once_stays_found(law: Callable[[bytes], None], path: Pat
 @each_target
 def test_a_target_holds_over_some_inputs(law: Callable[[bytes], None], harness: Any, target: str) -> None:
     count = EXAMPLES.get(target, 80) * FACTOR
-    test: Any = given(harness.inputs())(law)
     limited: Any = settings(max_examples=count, deadline=None)
-    limited(test)()
+    tried: Any = given(harness.inputs())
+    limited(tried(law))()
 
 
 @each_target
