@@ -25,6 +25,7 @@ responses.tagged  responses.content  responses.calls  responses.items  responses
     responses.compare  responses.reducer  responses.dialect  responses
 _parser
 _source
+_bounded
 _timing
 _stream
 _dialects

@@ -35,8 +35,8 @@ def run(program: str, tmp_path: Path, **names: object) -> str:
     return out.getvalue()
 
 
-def test_there_are_three_programs() -> None:
-    assert len(PROGRAMS) == 3
+def test_there_are_four_programs() -> None:
+    assert len(PROGRAMS) == 4
 
 
 def test_the_first_program_prints_the_answer(tmp_path: Path, chat_url: str) -> None:
@@ -71,6 +71,22 @@ def test_the_third_program_parses_a_recording(tmp_path: Path) -> None:
     assert first == "Let me see. look_up {}"
     assert last.startswith("complete ResponseUsage(")
     assert "total_tokens=5" in last
+
+
+def test_the_fourth_program_finds_what_is_wrong_with_its_consumer(tmp_path: Path) -> None:
+    from ssewire import ChatStream
+
+    (program,) = [each for each in PROGRAMS if "hypothesis" in each]
+    (tmp_path / "program.py").write_text(program)
+    names = runpy.run_path(str(tmp_path / "program.py"))
+    with pytest.raises((AssertionError, IndexError, ValueError, ExceptionGroup)):
+        names["test_my_consumer"]()
+
+    def consume(body: bytes) -> str:
+        return ChatStream(body).result().choices[0].message.content or ""
+
+    names["test_my_consumer"].hypothesis.inner_test.__globals__["consume"] = consume
+    names["test_my_consumer"]()
 
 
 def test_every_verdict_is_explained() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from random import Random
 from typing import Any
 
 import httpx
 import httpx2
+import msgspec
 import pytest
 
 from ssewire import (
@@ -17,6 +19,7 @@ from ssewire import (
     CompletionsStream,
     ProviderError,
     ResponsesStream,
+    ServerSentEvent,
     StreamInterruptedError,
     StreamTruncatedError,
     Verdict,
@@ -25,6 +28,7 @@ from ssewire import (
 from ssewire.testing import (
     QUIRKS,
     Body,
+    check_answer,
     cut,
     event_by_event,
     every_cutting,
@@ -34,7 +38,12 @@ from ssewire.testing import (
     make_completions_body,
     make_responses_body,
     quirks_of,
+    wire,
 )
+from ssewire.testing.chat import stream_chat
+from ssewire.testing.completions import stream_completions
+from ssewire.testing.responses import stream_responses
+from ssewire.testing.writer import BOM
 
 pytest_plugins = ["pytester"]
 
@@ -298,6 +307,122 @@ def test_quirks_have_dialects_and_effects() -> None:
     assert "tools_whole" in quirks_of("chat")
     assert "tools_whole" not in quirks_of("responses")
     assert all(quirk.effect and quirk.dialects for quirk in QUIRKS.values())
+
+
+# -- every decision of a server -----------------------------------------------------------------------------
+
+
+class Dice:
+    """Decides by chance, and the same for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def below(self, limit: int) -> int:
+        return self._random.randrange(limit)
+
+    def chance(self) -> bool:
+        return self._random.random() < 0.3
+
+    def split(self, text: str) -> list[str]:
+        return list(text)
+
+
+CHAT_ANSWER: dict[str, Any] = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
+    "choices": [
+        {
+            "index": index,
+            "message": {
+                "role": "assistant",
+                "content": content,
+                "refusal": None,
+                "reasoning_content": "\U0001f600\ufffd",
+                "tool_calls": [
+                    {
+                        "id": f"call_{at}",
+                        "type": "function",
+                        "function": {"name": "look_up", "arguments": body},
+                    }
+                    for at, body in enumerate(('{"a":1}', "{}"))
+                ],
+            },
+            "finish_reason": "stop",
+            "logprobs": None,
+        }
+        for index, content in enumerate(("70\U0001f600\ufffd", None))
+    ],
+}
+COMPLETIONS_ANSWER: dict[str, Any] = {
+    "id": "c",
+    "object": "text_completion",
+    "created": 1,
+    "model": "m",
+    "choices": [
+        {"index": index, "text": text, "finish_reason": "stop", "logprobs": None}
+        for index, text in enumerate(("70\U0001f600", ""))
+    ],
+}
+RESPONSES_ITEMS: list[dict[str, Any]] = [
+    {
+        "type": "message",
+        "role": "assistant",
+        "content": [
+            {
+                "type": "output_text",
+                "text": "a\U0001f600\ufffd",
+                "annotations": [{"type": "file_path", "file_id": "f", "index": 0}],
+                "logprobs": [{"token": "a", "bytes": None, "logprob": -0.5, "top_logprobs": []}],
+            },
+        ],
+    },
+    {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]},
+    {
+        "type": "shell_call",
+        "call_id": "call",
+        "action": {"commands": ["ls"], "max_output_length": None, "timeout_ms": None},
+        "environment": None,
+    },
+]
+EACH_QUIRK = [
+    (name, quirk) for name in ("chat", "completions", "responses") for quirk in [None, *quirks_of(name)]
+]
+
+
+@pytest.mark.parametrize(("dialect", "quirk"), EACH_QUIRK)
+def test_whatever_a_server_decides_the_answer_comes_back(dialect: str, quirk: str | None) -> None:
+    streams: dict[str, Any] = {
+        "chat": stream_chat,
+        "completions": stream_completions,
+        "responses": stream_responses,
+    }
+    answers = {"chat": CHAT_ANSWER, "completions": COMPLETIONS_ANSWER, "responses": responses_answer()}
+    for seed in range(12):
+        quirks = {quirk, "lone_halves", "bom"} if seed % 3 == 0 else {quirk}
+        check_answer(streams[dialect](answers[dialect], Dice(seed), quirks - {None}))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_report_of_a_filter_begins_no_choice(seed: int) -> None:
+    check_answer(stream_chat(CHAT_ANSWER, Dice(seed), {"filter_reports", "cut"}))
+
+
+def responses_answer() -> dict[str, Any]:
+    body = make_responses_body(output=RESPONSES_ITEMS)
+    with ResponsesStream(body) as stream:
+        made: dict[str, Any] = msgspec.to_builtins(stream.result())
+    return made
+
+
+def test_a_byte_order_mark_that_begins_a_line_is_one_where_the_line_is_the_first() -> None:
+    event = ServerSentEvent(b"x")
+    assert wire._meant(b"", [(BOM + b"data: x", b"\n"), (b"", b"\n")], b"").events == [event]
+    assert wire._meant(b"", [], BOM + b"data: x").unfinished == event
+    assert wire._meant(b"", [(b"", b"\n")], BOM + b"data: x").unfinished is None
 
 
 # -- the plugin ------------------------------------------------------------------------------------------

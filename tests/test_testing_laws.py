@@ -255,9 +255,9 @@ def test_folding_that_changes_something_is_found(monkeypatch: pytest.MonkeyPatch
 def test_a_state_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     check_state(RESPONSES, 5, 2)
     check_state(b'data: {"type":"error"}\n\ndata: {"type":"keepalive"}\n\n', 2)
-    check_state(
-        RESPONSES[: RESPONSES.index(b"event: response.completed")] + b'data: {"error":"no"}\n\n: \n\n', 4
-    )
+    unfinished = RESPONSES.partition(b"event: response.completed")[0]
+    failing = b'data: {"error":"no"}\n\ndata: {"type":"keepalive"}\n\ndata: {}\n\n'
+    check_state(unfinished + failing, 4)
 
     class Forgetful(ResponsesParser):
         def __init__(self, *, malformed: Any, state: Any = None) -> None:
@@ -273,6 +273,8 @@ def test_an_answer_that_does_not_come_back_is_found() -> None:
     check_answer(case)
     check_answer(case, in_reads_of(case.body, 9))
     check_answer(CASE_CUT)
+    check_answer(replace(CASE_CUT, answer=None))
+    check_answer(replace(CASE_CUT, answer={"choices": []}))
     assert case.payloads is not None
     assert case.final is not None
     for other, message in (

@@ -314,7 +314,7 @@ def _items(draw: st.DrawFn, number: int) -> dict[str, Any]:
                 "action": {"commands": commands, "max_output_length": None, "timeout_ms": 1000},
                 "environment": None,
             }
-        case "apply_patch_call":
+        case _:
             item |= call_id
             item["operation"] = {"type": "update_file", "path": "a.py", "diff": draw(texts)}
     return item

@@ -103,17 +103,12 @@ class Writer:
 
     def encode(self, value: Any) -> bytes:
         """Write a value as JSON."""
-        text = self._dump(value, escaped=self._escaped)
-        if "invalid_utf8" in self._quirks and REPLACEMENT in self._dump(value, escaped=False):
-            text = self._dump(value, escaped=False)
-            try:
-                return text.encode().replace(REPLACEMENT.encode(), b"\xff")
-            except UnicodeEncodeError:  # half a character is in it too
-                return self._dump(value, escaped=True).encode()
+        invalid = "invalid_utf8" in self._quirks
         try:
-            return text.encode()
-        except UnicodeEncodeError:
+            raw = self._dump(value, escaped=self._escaped and not invalid).encode()
+        except UnicodeEncodeError:  # half a character is in it
             return self._dump(value, escaped=True).encode()
+        return raw.replace(REPLACEMENT.encode(), b"\xff") if invalid else raw
 
     def _dump(self, value: Any, *, escaped: bool) -> str:
         if self._reversed and isinstance(value, dict):
