@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "tests" / "corpus"
-REGRESSIONS = CORPUS / "regressions"
+FOUND = ROOT / "build" / "fuzz"
 DICTIONARY = Path(__file__).parent / "sse.dict"
 DIALECTS: tuple[DialectName, ...] = ("chat", "completions", "responses")
 
@@ -73,6 +73,7 @@ def main(law: Callable[[bytes], None]) -> None:
         return
     atheris = importlib.import_module("atheris")
     atheris.instrument_all()
-    folders = [str(folder) for folder in CORPUS.iterdir()]
+    FOUND.mkdir(parents=True, exist_ok=True)  # libFuzzer writes into the first folder
+    folders = [str(folder) for folder in (FOUND, *CORPUS.iterdir()) if folder.is_dir()]
     atheris.Setup([sys.argv[0], f"-runs={runs}", f"-dict={DICTIONARY}", *arguments, *folders], law)
     atheris.Fuzz()

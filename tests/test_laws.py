@@ -53,7 +53,7 @@ wire = st.one_of(wire_streams(), wire_streams(hostile=True))
 
 
 @given(wire)
-@examples(120)
+@examples(60)
 def test_a_wire_stream_means_what_the_standard_says(case: WireCase) -> None:
     meant = interpret(case.body)
     assert [(event.text, event.event, event.id) for event in case.events] == meant.events
@@ -72,19 +72,19 @@ def raw(text: str) -> bytes:
 
 
 @given(wire, st.data())
-@examples(120)
+@examples(300)
 def test_a_tokenizer_makes_of_a_stream_what_it_means(case: WireCase, data: st.DataObject) -> None:
     check_tokenizer(case, data.draw(cuttings(case.body)))
 
 
 @given(sendable_events())
-@examples(100)
+@examples(50)
 def test_an_encoded_event_comes_back(event: ServerSentEvent) -> None:
     check_encoding(event)
 
 
 @given(sendable_events())
-@examples(100)
+@examples(50)
 def test_the_limit_is_exact(event: ServerSentEvent) -> None:
     check_limit(event)
 
@@ -108,7 +108,7 @@ def test_no_line_fills_memory(line: bytes) -> None:
 
 @each_dialect
 @given(data=st.data())
-@examples(30)
+@examples(15)
 def test_tokenizer_decoder_and_reducer_one_by_one_tell_what_the_parser_tells(
     dialect: DialectName, data: st.DataObject
 ) -> None:
@@ -117,7 +117,7 @@ def test_tokenizer_decoder_and_reducer_one_by_one_tell_what_the_parser_tells(
 
 @each_dialect
 @given(data=st.data())
-@examples(50)
+@examples(25)
 def test_nothing_is_raised_but_what_is_documented(dialect: DialectName, data: st.DataObject) -> None:
     case = data.draw(STRATEGIES[dialect](quirks=quirks_of(dialect), hostile=True))
     check_errors(dialect, case.body, data.draw(cuttings(case.body)))
@@ -125,7 +125,7 @@ def test_nothing_is_raised_but_what_is_documented(dialect: DialectName, data: st
 
 @each_dialect
 @given(data=st.data())
-@examples(50)
+@examples(25)
 def test_what_is_no_stream_of_the_dialect_raises_nothing_else_either(
     dialect: DialectName, data: st.DataObject
 ) -> None:
@@ -138,14 +138,14 @@ def test_what_is_no_stream_of_the_dialect_raises_nothing_else_either(
 
 @each_dialect
 @given(data=st.data())
-@examples(30)
+@examples(15)
 def test_no_later_event_alters_a_snapshot(dialect: DialectName, data: st.DataObject) -> None:
     check_snapshots(dialect, data.draw(any_streams(dialect)).body)
 
 
 @each_dialect
 @given(data=st.data())
-@examples(30)
+@examples(15)
 def test_folding_leaves_events_alone_and_looking_changes_nothing(
     dialect: DialectName, data: st.DataObject
 ) -> None:
@@ -153,7 +153,7 @@ def test_folding_leaves_events_alone_and_looking_changes_nothing(
 
 
 @given(st.data())
-@examples(100)
+@examples(50)
 def test_a_saved_state_goes_on_to_the_same_end(data: st.DataObject) -> None:
     case = data.draw(st.one_of(responses_streams(), responses_streams(quirks=NUMBERED)))
     stop = data.draw(st.integers(0, len(event_by_event(case.body))))
@@ -174,7 +174,7 @@ EACH_QUIRK = [(dialect, quirk) for dialect in STRATEGIES for quirk in quirks_of(
 
 @each_dialect
 @given(data=st.data())
-@examples(30)
+@examples(15)
 def test_a_stream_gives_back_what_was_streamed(dialect: DialectName, data: st.DataObject) -> None:
     case = data.draw(sound_streams(dialect))
     check_answer(case, data.draw(cuttings(case.body)))
@@ -182,28 +182,28 @@ def test_a_stream_gives_back_what_was_streamed(dialect: DialectName, data: st.Da
 
 @pytest.mark.parametrize(("dialect", "quirk"), EACH_QUIRK)
 @given(data=st.data())
-@examples(8)
+@examples(6)
 def test_each_quirk_alone_is_understood(dialect: DialectName, quirk: str, data: st.DataObject) -> None:
     check_answer(data.draw(STRATEGIES[dialect](quirks=[quirk])))
 
 
 @each_dialect
 @given(data=st.data())
-@examples(30)
+@examples(15)
 def test_a_stream_that_ends_early_is_not_called_complete(dialect: DialectName, data: st.DataObject) -> None:
     case = data.draw(complete_streams(dialect))
     check_prefix(case, data.draw(st.integers(0, len(case.body))))
 
 
 @given(complete_streams("responses"))
-@examples(100)
+@examples(50)
 def test_deltas_add_up_to_what_the_done_event_says(case: StreamCase) -> None:
     check_deltas(case)
 
 
 @each_dialect
 @given(data=st.data())
-@examples(30)
+@examples(15)
 def test_comments_and_other_line_ends_change_nothing(dialect: DialectName, data: st.DataObject) -> None:
     case = data.draw(sound_streams(dialect))
     places = data.draw(st.lists(st.integers(0, case.body.count(b"\n")), max_size=4))

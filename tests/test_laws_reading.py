@@ -20,7 +20,7 @@ each_policy = pytest.mark.parametrize("malformed", ["raise", "skip", "call"])
 @each_dialect
 @each_policy
 @given(data=st.data())
-@examples(30)
+@examples(15)
 def test_however_a_body_is_cut_the_same_is_told(
     dialect: DialectName, malformed: str, data: st.DataObject
 ) -> None:
@@ -31,7 +31,7 @@ def test_however_a_body_is_cut_the_same_is_told(
 @each_dialect
 @each_policy
 @given(data=st.data())
-@examples(25)
+@examples(12)
 def test_a_parser_a_stream_and_an_async_stream_tell_the_same(
     dialect: DialectName, malformed: str, data: st.DataObject
 ) -> None:
@@ -41,7 +41,7 @@ def test_a_parser_a_stream_and_an_async_stream_tell_the_same(
 
 @each_dialect
 @given(data=st.data())
-@examples(30)
+@examples(15)
 def test_each_event_comes_with_the_read_that_completes_it(dialect: DialectName, data: st.DataObject) -> None:
     case = data.draw(any_streams(dialect))
     check_timeliness(dialect, case.body, data.draw(cuttings(case.body)))

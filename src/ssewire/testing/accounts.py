@@ -71,7 +71,8 @@ class _Reading:
 
     def __init__(self, malformed: str, options: dict[str, Any]) -> None:
         self.refused: list[str] = []
-        self.options = options | {"malformed": self._refuse if malformed == "call" else malformed}
+        self.options: dict[str, Any] = dict(options)
+        self.options["malformed"] = self._refuse if malformed == "call" else malformed
         self.events: list[tuple[Any, bytes | None]] = []
         self.errors: list[str] = []
 
