@@ -72,7 +72,7 @@ def raw(text: str) -> bytes:
 
 
 @given(wire, st.data())
-@examples(300)
+@examples(200)
 def test_a_tokenizer_makes_of_a_stream_what_it_means(case: WireCase, data: st.DataObject) -> None:
     check_tokenizer(case, data.draw(cuttings(case.body)))
 
@@ -138,26 +138,28 @@ def test_what_is_no_stream_of_the_dialect_raises_nothing_else_either(
 
 @each_dialect
 @given(data=st.data())
-@examples(15)
+@examples(45)
 def test_no_later_event_alters_a_snapshot(dialect: DialectName, data: st.DataObject) -> None:
     check_snapshots(dialect, data.draw(any_streams(dialect)).body)
 
 
 @each_dialect
 @given(data=st.data())
-@examples(15)
+@examples(45)
 def test_folding_leaves_events_alone_and_looking_changes_nothing(
     dialect: DialectName, data: st.DataObject
 ) -> None:
-    check_folding(dialect, data.draw(any_streams(dialect)).body)
+    # A look between the two halves of a character is where a fold has most to lose.
+    halved = STRATEGIES[dialect](quirks=["lone_halves"])
+    check_folding(dialect, data.draw(st.one_of(halved, any_streams(dialect))).body)
 
 
 @given(st.data())
-@examples(50)
+@examples(100)
 def test_a_saved_state_goes_on_to_the_same_end(data: st.DataObject) -> None:
     case = data.draw(st.one_of(responses_streams(), responses_streams(quirks=NUMBERED)))
     stop = data.draw(st.integers(0, len(event_by_event(case.body))))
-    check_state(case.body, stop, data.draw(st.sampled_from((0, 0, 1, 3, 100))))
+    check_state(case.body, stop, data.draw(st.sampled_from((0, 1, 1, 2, 100))))
 
 
 NUMBERED = [

@@ -189,7 +189,9 @@ _odd_blocks = st.builds(
     st.lists(_lines, max_size=5),
     st.sampled_from((0, 1, 1, 1, 2, 3)),
 )
-_blocks = st.one_of(_plain_blocks, _plain_blocks, _named_blocks, _odd_blocks, _odd_blocks)
+# An id with NUL is ignored, which shows only where an event follows.
+_nul_blocks = _plain_values.map(lambda value: [b"id: 9\0", b"data: " + value, b""])
+_blocks = st.one_of(_plain_blocks, _plain_blocks, _named_blocks, _nul_blocks, _odd_blocks, _odd_blocks)
 
 # One kind of line end for most of a stream, as servers do it, or any kind anywhere.
 _line_ends = st.sampled_from(
