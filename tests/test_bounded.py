@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import pickle
 import tracemalloc
 import zlib
 from typing import Any
@@ -73,6 +74,11 @@ def test_the_limit_is_exact(limit: int, fits: bool) -> None:
     else:
         assert fits
     assert b"".join(given) == data[:limit]
+
+
+def test_the_error_pickles() -> None:
+    loaded = pickle.loads(pickle.dumps(BodyTooLargeError(5)))
+    assert (loaded.limit, str(loaded)) == (5, "body larger than 5 bytes")
 
 
 def test_what_cannot_be_bounded_is_refused() -> None:

@@ -13,6 +13,7 @@ import ssewire
 from shared import Run, pieces, run
 from ssewire import (
     DONE,
+    BodyTooLargeError,
     ChatCompletion,
     ChatCompletionChunk,
     ChatParser,
@@ -955,6 +956,8 @@ EXCEPTIONS: dict[type[SSEWireError], Callable[[], SSEWireError]] = {
     EmptyStreamError: lambda: raised(ChatParser(), b""),
     NotAnEventStreamError: lambda: raised(ChatParser(), b"<html>"),
 }
+NEVER_FROM_A_PARSER = {BodyTooLargeError}
+"""What only a source raises."""
 
 
 def all_exceptions() -> list[type[SSEWireError]]:
@@ -962,6 +965,7 @@ def all_exceptions() -> list[type[SSEWireError]]:
         each
         for each in vars(ssewire.errors).values()
         if isinstance(each, type) and issubclass(each, SSEWireError) and each is not SSEWireError
+        if each not in NEVER_FROM_A_PARSER
     ]
 
 
