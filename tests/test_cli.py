@@ -313,3 +313,23 @@ def test_the_command_is_installed_and_a_module_too(body: Path) -> None:
         ran = subprocess.run([*command, "replay", str(body)], capture_output=True, check=True)
         assert ran.stdout == b"Good day" + os.linesep.encode()
         assert ran.stderr == b""
+
+
+def test_a_response_that_does_not_decode_is_a_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "odd.sse"
+    path.write_bytes(b'data: {"type":"response.completed","response":3}\n\n')
+    assert main(["replay", "--as", "json", str(path)]) == FINDINGS
+    report = json.loads(capsys.readouterr().out)
+    assert report["result"] is None
+    assert report["error"]["kind"] == "EventDecodeError"
+
+
+def test_bytes_that_are_no_utf8_are_replaced_where_nobody_has_decoded_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "odd.sse"
+    path.write_bytes(b'data: {"type":"response.created","response":{"model":"\xff"}}\n\n')
+    assert main(["replay", "--as", "events", str(path)]) == FINDINGS
+    assert json.loads(capsys.readouterr().out)["response"]["model"] == "\ufffd"

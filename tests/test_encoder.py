@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reference import interpret
 from ssewire import ServerSentEvent, Tokenizer, encode_comment, encode_event
-from wire_strategies import sendable_events
+from ssewire.testing import sendable_events
 
 retries = st.one_of(st.none(), st.integers(0, 10**12), st.integers(10**600, 10**640 - 1))
 

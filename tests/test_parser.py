@@ -13,6 +13,7 @@ import ssewire
 from shared import Run, pieces, run
 from ssewire import (
     DONE,
+    BodyTooLargeError,
     CaptureError,
     ChatCompletion,
     ChatCompletionChunk,
@@ -971,9 +972,7 @@ EXCEPTIONS: dict[type[SSEWireError], Callable[[], SSEWireError]] = {
     EmptyStreamError: lambda: raised(ChatParser(), b""),
     NotAnEventStreamError: lambda: raised(ChatParser(), b"<html>"),
 }
-
-
-NO_STREAMS = (SSEWireError, CaptureError, NoCaptureError)
+NEVER_FROM_A_PARSER = (SSEWireError, BodyTooLargeError, CaptureError, NoCaptureError)
 """What no parser raises."""
 
 
@@ -981,7 +980,7 @@ def all_exceptions() -> list[type[SSEWireError]]:
     return [
         each
         for each in vars(ssewire.errors).values()
-        if isinstance(each, type) and issubclass(each, SSEWireError) and each not in NO_STREAMS
+        if isinstance(each, type) and issubclass(each, SSEWireError) and each not in NEVER_FROM_A_PARSER
     ]
 
 

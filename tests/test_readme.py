@@ -108,6 +108,22 @@ def test_the_commands_about_logs_are_understood() -> None:
         parser().parse_args(shlex.split(command))
 
 
+def test_the_program_about_fuzzing_finds_what_is_wrong_with_its_consumer(tmp_path: Path) -> None:
+    from ssewire import ChatStream
+
+    (program,) = programs_of("Fuzz your own consumer")
+    (tmp_path / "program.py").write_text(program)
+    names = runpy.run_path(str(tmp_path / "program.py"))
+    with pytest.raises((AssertionError, IndexError, ValueError, ExceptionGroup)):
+        names["test_my_consumer"]()
+
+    def consume(body: bytes) -> str:
+        return ChatStream(body).result().choices[0].message.content or ""
+
+    names["test_my_consumer"].hypothesis.inner_test.__globals__["consume"] = consume
+    names["test_my_consumer"]()
+
+
 def test_every_verdict_is_explained() -> None:
     from ssewire import Verdict
 

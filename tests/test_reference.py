@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 
 from reference import completion_offsets, first_overflow, interpret
+from ssewire.testing import wire_streams
 from wire_cases import CASES, Case
-from wire_strategies import bodies
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -31,7 +31,7 @@ def test_an_event_is_complete_with_the_first_prefix_that_holds_it(case: Case) ->
     assert completion_offsets(case.body) == seen
 
 
-@given(bodies())
+@given(wire_streams(hostile=True).map(lambda case: case.body))
 @settings(max_examples=100, deadline=None)
 def test_every_event_of_a_drawn_body_is_complete_somewhere_in_it(body: bytes) -> None:
     offsets = completion_offsets(body)

@@ -19,12 +19,15 @@ from hypothesis import strategies as st
 from reference import completion_offsets, first_overflow, interpret
 from ssewire import ServerSentEvent, Tokenizer
 from ssewire.errors import EventTooLargeError, SSEWireError
+from ssewire.testing import cut, cuttings, every_cutting, wire_streams
 from wire_cases import BOM, CASES, Case, ev
-from wire_strategies import arrivals, bodies, cut, cuttings, every_cutting
 
 KIB = 2**10
 MIB = 2**20
 Arrival = tuple[bytes, list[bytes]]  # a body, and the reads in which it arrives
+
+bodies = wire_streams(hostile=True).map(lambda case: case.body)
+arrivals = bodies.flatmap(lambda body: st.tuples(st.just(body), cuttings(body)))
 
 REPORTED = 64 * KIB  # how much of a comment, of a name, of a value the callbacks get
 
@@ -248,14 +251,14 @@ def test_a_read_of_whole_events_that_are_not_quite_alike(content: bytes) -> None
 # -- the reference ---------------------------------------------------------------------------------
 
 
-@given(arrivals(), st.booleans())
+@given(arrivals, st.booleans())
 @settings(max_examples=400, deadline=None)
 def test_any_stream_means_what_the_reference_says(arrival: Arrival, flush: bool) -> None:
     body, reads = arrival
     check_against_reference(body, reads, flush=flush)
 
 
-@given(bodies(), st.booleans())
+@given(bodies, st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_any_stream_means_the_same_whole_and_byte_by_byte(body: bytes, flush: bool) -> None:
     check_against_reference(body, [body], flush=flush)
@@ -440,7 +443,7 @@ def test_a_reconnection_time_may_be_long_whatever_its_zeros() -> None:
     assert tokenizer.retry == 0
 
 
-@given(bodies(), st.data())
+@given(bodies, st.data())
 @settings(max_examples=200, deadline=None)
 def test_after_each_read_the_state_is_that_of_its_bytes(body: bytes, data: st.DataObject) -> None:
     tokenizer = Tokenizer()
@@ -678,14 +681,14 @@ def test_each_row_breaks_each_limit_where_the_reference_says(case: Case) -> None
         check_limit(case.body, [case.body[at : at + 1] for at in range(len(case.body))], limit)
 
 
-@given(arrivals(), st.integers(0, 60))
+@given(arrivals, st.integers(0, 60))
 @settings(max_examples=250, deadline=None)
 def test_any_stream_breaks_any_limit_where_it_must(arrival: Arrival, limit: int) -> None:
     body, reads = arrival
     check_limit(body, reads, limit)
 
 
-@given(bodies(), st.data())
+@given(bodies, st.data())
 @settings(max_examples=100, deadline=None)
 def test_a_limit_is_exact_to_the_byte(body: bytes, data: st.DataObject) -> None:
     def keeps(limit: int) -> bool:

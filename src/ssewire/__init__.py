@@ -1,6 +1,7 @@
 """Read LLM streams exactly: SSE bytes to typed events, a finished message, and an honest verdict."""
 
 from ssewire import chat, completions, responses
+from ssewire._bounded import bounded
 from ssewire._dialects import (
     AsyncChatStream,
     AsyncCompletionsStream,
@@ -20,6 +21,7 @@ from ssewire._wire.tokenizer import ServerSentEvent, Tokenizer
 from ssewire.chat import ChatCompletion, ChatCompletionChunk, ChatDecoder, ChatReducer
 from ssewire.completions import Completion, CompletionChunk, CompletionsDecoder, CompletionsReducer
 from ssewire.errors import (
+    BodyTooLargeError,
     CaptureError,
     EmptyStreamError,
     EventDecodeError,
@@ -39,6 +41,7 @@ __all__ = [
     "AsyncChatStream",
     "AsyncCompletionsStream",
     "AsyncResponsesStream",
+    "BodyTooLargeError",
     "CaptureError",
     "ChatCompletion",
     "ChatCompletionChunk",
@@ -72,6 +75,7 @@ __all__ = [
     "Tokenizer",
     "UnknownEvent",
     "Verdict",
+    "bounded",
     "chat",
     "completions",
     "detect_dialect",

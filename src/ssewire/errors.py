@@ -46,6 +46,21 @@ class EventTooLargeError(SSEWireError):
         return f"event larger than {self.limit} bytes (at byte {self.position})"
 
 
+class BodyTooLargeError(SSEWireError):
+    """A body that is read through `bounded` outgrew its limit.
+
+    Attributes:
+        limit: The limit in bytes, `max_bytes`.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"body larger than {self.limit} bytes"
+
+
 class EventDecodeError(SSEWireError):
     """The data of an event is not what its dialect sends: no JSON, or JSON of another shape.
 

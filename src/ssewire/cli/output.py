@@ -91,7 +91,8 @@ def told(problem: SSEWireError | None) -> dict[str, Any] | None:
 def json_line(value: Any) -> str:
     """A value as one line of JSON."""
     try:
-        return msgspec.json.encode(value).decode()
+        # An event may hold JSON that nobody has decoded yet, with bytes in it that are no UTF-8.
+        return msgspec.json.encode(value).decode(errors="replace")
     except UnicodeEncodeError:
         # An event keeps half a surrogate pair as it was sent; escaped, it can be written.
         return json.dumps(msgspec.to_builtins(value))

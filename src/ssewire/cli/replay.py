@@ -10,7 +10,7 @@ from ssewire._wire.encoder import encode_event
 from ssewire._wire.tokenizer import Tokenizer
 from ssewire.cli.inputs import open_stream, reads_of
 from ssewire.cli.output import finding, for_each, json_line, told
-from ssewire.errors import SSEWireError
+from ssewire.errors import EventDecodeError, SSEWireError
 
 if TYPE_CHECKING:
     import argparse
@@ -105,11 +105,15 @@ def print_text(stream: Stream[Any, Any]) -> None:
 def _report(
     name: str, known: str | None, stream: Stream[Any, Any], problem: SSEWireError | None
 ) -> dict[str, Any]:
+    try:
+        result = stream.snapshot()
+    except EventDecodeError:  # the response inside the terminal event; `problem` says so
+        result = None
     return {
         "source": name,
         "dialect": known,
         "verdict": stream.verdict,
-        "result": stream.snapshot(),
+        "result": result,
         "error": told(problem),
         "diagnostics": stream.diagnostics,
     }

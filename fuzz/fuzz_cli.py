@@ -1,0 +1,33 @@
+"""Whatever a file holds, the command ends with an exit code, and its JSON is JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+from pathlib import Path
+
+from harness import chooser, main
+from ssewire.cli import main as ssewire
+
+COMMANDS = ("replay", "replay --as json", "replay --as events", "check", "check --json")
+
+
+def law(data: bytes) -> None:
+    """Run one command over one file."""
+    command = chooser(data).choice(COMMANDS).split()
+    out, err = io.StringIO(), io.StringIO()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "body.sse"
+        path.write_bytes(data)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = ssewire([*command, str(path)])
+    assert code in (0, 1, 2), err.getvalue()
+    if "json" in command or "--json" in command:
+        for line in out.getvalue().removesuffix("\n").split("\n") if out.getvalue() else ():
+            json.loads(line)
+
+
+if __name__ == "__main__":
+    main(law)

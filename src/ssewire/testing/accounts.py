@@ -1,0 +1,176 @@
+"""A body and a way to read it go in, all that the reader was told comes out, to be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ssewire._dialects import (
+    DIALECTS,
+    AsyncChatStream,
+    AsyncCompletionsStream,
+    AsyncResponsesStream,
+    DialectName,
+)
+from ssewire.errors import EventDecodeError, SSEWireError
+from ssewire.responses.events import ResponseEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from ssewire._stream import AsyncStream
+
+ASYNC_STREAMS: Final[dict[DialectName, type[AsyncStream[Any, Any]]]] = {
+    "chat": AsyncChatStream,
+    "completions": AsyncCompletionsStream,
+    "responses": AsyncResponsesStream,
+}
+MALFORMED_POLICIES: Final = ("raise", "skip", "call")
+"""What can be done with an event that does not decode; `call` stands for any function."""
+
+
+class Account(NamedTuple):
+    """All that a reader was told of one stream; two accounts are equal when nobody could tell them apart.
+
+    Attributes:
+        events: The events, each with its data where the way of reading gives it.
+        errors: What was raised: by the steps, and by `result()`.
+        refused: What the `malformed` function was given.
+        facts: The verdict, what is known of the response, and how often a token came.
+        diagnostics: What was unusual: kind, detail, ordinal and count.
+        snapshot: What had arrived in the end.
+    """
+
+    events: list[tuple[str, bytes | None]]
+    errors: list[str]
+    refused: list[str]
+    facts: dict[str, Any]
+    diagnostics: list[tuple[str, str, int, int]]
+    snapshot: str
+
+    def count(self, kind: str) -> int:
+        """How often something of a kind was unusual."""
+        return sum(count for each, _, _, count in self.diagnostics if each == kind)
+
+
+def shown(thing: Any) -> str:
+    """All of an object in a text: halves of characters and NaN as well, and which types it is made of."""
+    if isinstance(thing, ResponseEvent):  # a `Raw` does not show what is in it
+        return f"{type(thing).__name__} {thing.sequence_number} {bytes(thing.raw_response)!r}"
+    return repr(thing)
+
+
+def shown_error(error: BaseException) -> str:
+    """An error with all its facts."""
+    facts = {name: value for name, value in vars(error).items() if name != "snapshot"}
+    snapshot = shown(getattr(error, "snapshot", None))
+    return f"{error!r} {error} {facts!r} {snapshot} {error.__cause__!r}"
+
+
+class _Reading:
+    """One reading: its options, and what the `malformed` function was given."""
+
+    def __init__(self, malformed: str, options: dict[str, Any]) -> None:
+        self.refused: list[str] = []
+        self.options: dict[str, Any] = dict(options)
+        self.options["malformed"] = self._refuse if malformed == "call" else malformed
+        self.events: list[tuple[Any, bytes | None]] = []
+        self.errors: list[str] = []
+
+    def _refuse(self, raw: bytes, error: EventDecodeError) -> None:
+        self.refused.append(f"{raw!r} {shown_error(error)}")
+
+    def account(self, read: Any) -> Account:
+        """All that was told by a parser or a stream."""
+        return Account(
+            [(shown(event), raw) for event, raw in self.events],
+            self.errors,
+            self.refused,
+            {name: _look(read, name) for name in ("verdict", "usage", "model", "created", "tokens")},
+            [(each.kind, each.detail, each.ordinal, each.count) for each in read.diagnostics],
+            _look(read, "snapshot"),
+        )
+
+
+def _look(read: Any, name: str) -> str:
+    """What an attribute says, or a method without arguments."""
+    parser = getattr(read, "_parser", read)  # a stream does not count tokens
+    try:
+        value = getattr(parser, name)
+        return shown(value() if callable(value) else value)
+    except EventDecodeError as error:  # a response is decoded when somebody looks
+        return shown_error(error)
+
+
+def push(dialect: DialectName, reads: Iterable[bytes], malformed: str = "raise", **options: Any) -> Account:
+    """Read with a parser.
+
+    Args:
+        dialect: The dialect's name.
+        reads: The reads in which the body arrives.
+        malformed: `raise`, `skip`, or `call` for a function.
+        options: Further options of the parser.
+    """
+    reading = _Reading(malformed, options)
+    parser = DIALECTS[dialect].parser(**reading.options)
+    try:
+        for read in reads:
+            reading.events += parser.feed_raw(read)
+        reading.events += [(event, None) for event in parser.close()]
+        parser.close()  # an error that came behind the last events
+    except SSEWireError as error:
+        reading.errors.append(shown_error(error))
+    _take_result(reading, parser.result)
+    return reading.account(parser)
+
+
+def _take_result(reading: _Reading, result: Callable[[], Any]) -> None:
+    try:
+        result()
+    except SSEWireError as error:
+        reading.errors.append(shown_error(error))
+
+
+def pull(dialect: DialectName, reads: Iterable[bytes], malformed: str = "raise", **options: Any) -> Account:
+    """Read with a stream. As `push`."""
+    reading = _Reading(malformed, options)
+    with DIALECTS[dialect].stream(reads, **reading.options) as stream:
+        try:
+            reading.events += stream.raw()
+        except SSEWireError as error:
+            reading.errors.append(shown_error(error))
+        _take_result(reading, stream.result)
+        return reading.account(stream)
+
+
+def pull_async(
+    dialect: DialectName, reads: Iterable[bytes], malformed: str = "raise", **options: Any
+) -> Account:
+    """Read with an async stream, but without a loop, since nothing is waited for. As `push`."""
+    return _run(_pull_async(dialect, list(reads), malformed, options))
+
+
+async def _pull_async(
+    dialect: DialectName, reads: list[bytes], malformed: str, options: dict[str, Any]
+) -> Account:
+    reading = _Reading(malformed, options)
+    async with ASYNC_STREAMS[dialect](reads, **reading.options) as stream:
+        try:
+            async for pair in stream.raw():
+                reading.events += [pair]
+        except SSEWireError as error:
+            reading.errors.append(shown_error(error))
+        try:
+            await stream.result()
+        except SSEWireError as error:
+            reading.errors.append(shown_error(error))
+        return reading.account(stream)
+
+
+def _run(coroutine: Coroutine[Any, Any, Account]) -> Account:
+    """Run a coroutine that never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        account: Account = stop.value
+        return account
+    raise AssertionError("a source that never waits was waited for")
