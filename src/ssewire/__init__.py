@@ -14,11 +14,18 @@ from ssewire._dialects import (
     detect_dialect,
 )
 from ssewire._json import extra_fields
+from ssewire._structured import JsonState, PartialJson
 from ssewire._timing import Timing
 from ssewire._wire.encoder import encode_comment, encode_event
 from ssewire._wire.tokenizer import ServerSentEvent, Tokenizer
-from ssewire.chat import ChatCompletion, ChatCompletionChunk, ChatDecoder, ChatReducer
-from ssewire.completions import Completion, CompletionChunk, CompletionsDecoder, CompletionsReducer
+from ssewire.chat import ChatCompletion, ChatCompletionChunk, ChatDecoder, ChatParts, ChatReducer
+from ssewire.completions import (
+    Completion,
+    CompletionChunk,
+    CompletionsDecoder,
+    CompletionsParts,
+    CompletionsReducer,
+)
 from ssewire.errors import (
     EmptyStreamError,
     EventDecodeError,
@@ -28,44 +35,77 @@ from ssewire.errors import (
     SSEWireError,
     StreamInterruptedError,
     StreamTruncatedError,
+    StructuredOutputError,
 )
 from ssewire.events import DONE, Diagnostic, UnknownEvent, Verdict
-from ssewire.responses import Response, ResponsesDecoder, ResponsesReducer
+from ssewire.parts import (
+    AnyPart,
+    AudioPart,
+    ImagePart,
+    OtherPart,
+    PartDelta,
+    PartEnd,
+    PartEvent,
+    PartStart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+)
+from ssewire.responses import Response, ResponsesDecoder, ResponsesParts, ResponsesReducer
 
 __all__ = [
     "DONE",
+    "AnyPart",
     "AsyncChatStream",
     "AsyncCompletionsStream",
     "AsyncResponsesStream",
+    "AudioPart",
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatDecoder",
     "ChatParser",
+    "ChatParts",
     "ChatReducer",
     "ChatStream",
     "Completion",
     "CompletionChunk",
     "CompletionsDecoder",
     "CompletionsParser",
+    "CompletionsParts",
     "CompletionsReducer",
     "CompletionsStream",
     "Diagnostic",
     "EmptyStreamError",
     "EventDecodeError",
     "EventTooLargeError",
+    "ImagePart",
+    "JsonState",
     "NotAnEventStreamError",
+    "OtherPart",
+    "PartDelta",
+    "PartEnd",
+    "PartEvent",
+    "PartStart",
+    "PartialJson",
     "ProviderError",
+    "ReasoningPart",
+    "RefusalPart",
     "Response",
     "ResponsesDecoder",
     "ResponsesParser",
+    "ResponsesParts",
     "ResponsesReducer",
     "ResponsesStream",
     "SSEWireError",
     "ServerSentEvent",
     "StreamInterruptedError",
     "StreamTruncatedError",
+    "StructuredOutputError",
+    "TextPart",
     "Timing",
     "Tokenizer",
+    "ToolCallPart",
     "UnknownEvent",
     "Verdict",
     "chat",

@@ -1,6 +1,7 @@
 """Legacy Completions: https://platform.openai.com/docs/api-reference/completions."""
 
 from ssewire.completions.dialect import CompletionsDecoder
+from ssewire.completions.parts import CompletionsParts
 from ssewire.completions.reducer import CompletionsReducer
 from ssewire.completions.types import (
     Completion,
@@ -19,6 +20,7 @@ __all__ = [
     "CompletionTokensDetails",
     "CompletionUsage",
     "CompletionsDecoder",
+    "CompletionsParts",
     "CompletionsReducer",
     "Logprobs",
     "PromptTokensDetails",

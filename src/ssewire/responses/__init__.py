@@ -172,6 +172,7 @@ from ssewire.responses.items import (
     ToolSearchOutput,
     WebSearchCall,
 )
+from ssewire.responses.parts import ResponsesParts
 from ssewire.responses.reducer import (
     ResponsesReducer,
     ResponsesState,
@@ -331,6 +332,7 @@ __all__ = [
     "ResponseEvent",
     "ResponseUsage",
     "ResponsesDecoder",
+    "ResponsesParts",
     "ResponsesReducer",
     "ResponsesState",
     "SafetyCheck",
