@@ -19,6 +19,7 @@ _merge
 _structured
 parts
 _growing
+message
 usage
 _choices
 _dialect
@@ -38,7 +39,19 @@ __main__
 """All modules, from the bottom to the top; `<package>` is `ssewire` itself."""
 
 DIALECTS = ("chat", "completions", "responses")
-MECHANISM = ("_json", "_merge", "_dialect", "_parser", "_source", "_timing", "_stream")
+MECHANISM = (
+    "_json",
+    "_merge",
+    "_structured",
+    "parts",
+    "_growing",
+    "message",
+    "_dialect",
+    "_parser",
+    "_source",
+    "_timing",
+    "_stream",
+)
 OUTSIDE = {"msgspec"}
 LATE = {"asyncio"}
 """What is imported where it is needed, and nowhere else."""

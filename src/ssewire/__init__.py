@@ -38,6 +38,7 @@ from ssewire.errors import (
     StructuredOutputError,
 )
 from ssewire.events import DONE, Diagnostic, UnknownEvent, Verdict
+from ssewire.message import FinishReason, Message, Usage
 from ssewire.parts import (
     AnyPart,
     AudioPart,
@@ -79,8 +80,10 @@ __all__ = [
     "EmptyStreamError",
     "EventDecodeError",
     "EventTooLargeError",
+    "FinishReason",
     "ImagePart",
     "JsonState",
+    "Message",
     "NotAnEventStreamError",
     "OtherPart",
     "PartDelta",
@@ -107,6 +110,7 @@ __all__ = [
     "Tokenizer",
     "ToolCallPart",
     "UnknownEvent",
+    "Usage",
     "Verdict",
     "chat",
     "completions",

@@ -20,7 +20,8 @@ from ssewire.chat.types import (
     FunctionDelta,
     ToolCallDelta,
 )
-from ssewire.events import DiagnosticLog
+from ssewire.events import DiagnosticLog, Verdict
+from ssewire.message import Message, finish_reason_of, make_message
 from ssewire.parts import (
     AnyPart,
     AudioPart,
@@ -31,6 +32,7 @@ from ssewire.parts import (
     TextPart,
     ToolCallPart,
 )
+from ssewire.usage import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -388,6 +390,34 @@ def parts_of(completion: ChatCompletion, choice: int = 0) -> list[AnyPart]:
             parts.apply(ChatCompletionChunk([_chunk_of(each)]))
     parts.end()
     return parts.parts(choice)
+
+
+def message_of(
+    completion: ChatCompletion,
+    choice: int = 0,
+    *,
+    verdict: Verdict = Verdict.COMPLETE,
+    parts: list[AnyPart] | None = None,
+) -> Message:
+    """One choice of a completion, streamed or not, as a neutral message.
+
+    Args:
+        completion: The completion, or a snapshot of it.
+        choice: The index of the choice; one that is not there gives an empty message.
+        verdict: How its stream ended.
+        parts: The parts, where they were followed; by default those that the completion tells.
+    """
+    reason = next((each.finish_reason for each in completion.choices if each.index == choice), None)
+    return make_message(
+        choice,
+        parts_of(completion, choice) if parts is None else parts,
+        usage=normalised(completion.usage),
+        model=completion.model,
+        created=completion.created,
+        finish_reason=finish_reason_of(reason),
+        raw_finish_reason=reason,
+        verdict=verdict,
+    )
 
 
 def _chunk_of(choice: Choice) -> ChunkChoice:

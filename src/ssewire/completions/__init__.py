@@ -1,7 +1,7 @@
 """Legacy Completions: https://platform.openai.com/docs/api-reference/completions."""
 
 from ssewire.completions.dialect import CompletionsDecoder
-from ssewire.completions.parts import CompletionsParts
+from ssewire.completions.parts import CompletionsParts, message_of, parts_of
 from ssewire.completions.reducer import CompletionsReducer
 from ssewire.completions.types import (
     Completion,
@@ -24,4 +24,6 @@ __all__ = [
     "CompletionsReducer",
     "Logprobs",
     "PromptTokensDetails",
+    "message_of",
+    "parts_of",
 ]

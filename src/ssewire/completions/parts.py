@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from ssewire._choices import index_of
 from ssewire._growing import Growing, Parts
 from ssewire.completions.types import Completion, CompletionChunk, CompletionChunkChoice
+from ssewire.events import Verdict
+from ssewire.message import Message, finish_reason_of, make_message
 from ssewire.parts import TextPart
+from ssewire.usage import normalised
 
 if TYPE_CHECKING:
     from ssewire.parts import AnyPart, PartEvent
@@ -41,3 +44,31 @@ def parts_of(completion: Completion, choice: int = 0) -> list[AnyPart]:
             parts.apply(CompletionChunk([CompletionChunkChoice(each.text, each.index)]))
     parts.end()
     return parts.parts(choice)
+
+
+def message_of(
+    completion: Completion,
+    choice: int = 0,
+    *,
+    verdict: Verdict = Verdict.COMPLETE,
+    parts: list[AnyPart] | None = None,
+) -> Message:
+    """One choice of a completion, streamed or not, as a neutral message.
+
+    Args:
+        completion: The completion, or a snapshot of it.
+        choice: The index of the choice; one that is not there gives an empty message.
+        verdict: How its stream ended.
+        parts: The parts, where they were followed; by default those that the completion tells.
+    """
+    reason = next((each.finish_reason for each in completion.choices if each.index == choice), None)
+    return make_message(
+        choice,
+        parts_of(completion, choice) if parts is None else parts,
+        usage=normalised(completion.usage),
+        model=completion.model,
+        created=completion.created,
+        finish_reason=finish_reason_of(reason),
+        raw_finish_reason=reason,
+        verdict=verdict,
+    )

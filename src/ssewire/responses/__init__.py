@@ -172,7 +172,7 @@ from ssewire.responses.items import (
     ToolSearchOutput,
     WebSearchCall,
 )
-from ssewire.responses.parts import ResponsesParts
+from ssewire.responses.parts import ResponsesParts, message_of, parts_of
 from ssewire.responses.reducer import (
     ResponsesReducer,
     ResponsesState,
@@ -368,4 +368,6 @@ __all__ = [
     "WebSearchCallCompleted",
     "WebSearchCallInProgress",
     "WebSearchCallSearching",
+    "message_of",
+    "parts_of",
 ]

@@ -13,6 +13,8 @@ import msgspec
 from ssewire._growing import Growing, Parts
 from ssewire._merge import without_halves
 from ssewire.errors import EventDecodeError
+from ssewire.events import Verdict
+from ssewire.message import FinishReason, Message, Usage, finish_reason_of, make_message
 from ssewire.parts import (
     AnyPart,
     AudioPart,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from ssewire.events import UnknownEvent
     from ssewire.parts import PartEvent
-    from ssewire.responses.response import Response
+    from ssewire.responses.response import Response, ResponseUsage
 
 RUNNING: Final = frozenset({"queued", "in_progress"})
 """The states of a response that goes on."""
@@ -537,3 +539,51 @@ def parts_of(response: Response, choice: int = 0) -> list[AnyPart]:
             parts.apply(events.OutputItemDone(output_index=index, item=item))
     parts.end()
     return parts.parts(choice)
+
+
+def message_of(
+    response: Response,
+    choice: int = 0,
+    *,
+    verdict: Verdict = Verdict.COMPLETE,
+    parts: list[AnyPart] | None = None,
+) -> Message:
+    """A response, streamed or not, as a neutral message.
+
+    Args:
+        response: The response, or a snapshot of it.
+        choice: 0; any other gives an empty message.
+        verdict: How its stream ended.
+        parts: The parts, where they were followed; by default those that the response tells.
+    """
+    raw = None if response.status in RUNNING or choice else response.status
+    if raw == "incomplete" and response.incomplete_details is not None:
+        raw = response.incomplete_details.reason or raw
+    message = make_message(
+        choice,
+        parts_of(response, choice) if parts is None else parts,
+        usage=_usage_of(response.usage),
+        model=response.model,
+        created=response.created_at,
+        finish_reason=finish_reason_of(raw),
+        raw_finish_reason=raw,
+        verdict=verdict,
+    )
+    if message.finish_reason is FinishReason.STOP and message.tool_calls:
+        # The API knows no such reason; the chat APIs do.
+        return msgspec.structs.replace(message, finish_reason=FinishReason.TOOL_CALLS)
+    return message
+
+
+def _usage_of(usage: ResponseUsage | None) -> Usage | None:
+    """The counts under neutral names."""
+    if usage is None:
+        return None
+    inputs, outputs = usage.input_tokens_details, usage.output_tokens_details
+    return Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=None if outputs is None else outputs.reasoning_tokens,
+        cached_tokens=None if inputs is None else inputs.cached_tokens,
+        raw=usage,
+    )
