@@ -30,6 +30,7 @@ responses.tagged  responses.content  responses.calls  responses.items  responses
 _parser
 _source
 _timing
+_part_events
 _stream
 _dialects
 

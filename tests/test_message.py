@@ -195,7 +195,9 @@ def test_what_the_words_of_providers_mean(word: str, reason: str | None) -> None
         ),
     ],
 )
-def test_where_providers_put_their_counts(fields: dict[str, Any], expected: tuple[int | None, int | None, int | None, int | None]) -> None:
+def test_where_providers_put_their_counts(
+    fields: dict[str, Any], expected: tuple[Any, Any, Any, Any]
+) -> None:
     usage = msgspec.convert(fields, chat.CompletionUsage)
     message = chat.message_of(chat.ChatCompletion(usage=usage))
     assert message.usage == Usage(*expected, usage)

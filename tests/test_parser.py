@@ -25,6 +25,8 @@ from ssewire import (
     SSEWireError,
     StreamInterruptedError,
     StreamTruncatedError,
+    StructuredOutputError,
+    TextPart,
     UnknownEvent,
     Verdict,
     detect_dialect,
@@ -946,6 +948,14 @@ def interrupted() -> StreamInterruptedError:
     return error
 
 
+def unparsable() -> SSEWireError:
+    broken = run(ChatParser(), HELLO, broken=True)
+    with pytest.raises(StructuredOutputError) as caught:
+        TextPart(index=0, text="{").parse(dict)
+    caught.value.snapshot = broken.snapshot
+    return caught.value
+
+
 EXCEPTIONS: dict[type[SSEWireError], Callable[[], SSEWireError]] = {
     EventTooLargeError: lambda: raised(ChatParser(max_event_size=100), HELLO, event("x" * 200)),
     EventDecodeError: lambda: raised(ChatParser(), HELLO + BROKEN),
@@ -954,6 +964,7 @@ EXCEPTIONS: dict[type[SSEWireError], Callable[[], SSEWireError]] = {
     StreamInterruptedError: interrupted,
     EmptyStreamError: lambda: raised(ChatParser(), b""),
     NotAnEventStreamError: lambda: raised(ChatParser(), b"<html>"),
+    StructuredOutputError: unparsable,
 }
 
 

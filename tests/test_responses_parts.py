@@ -40,11 +40,13 @@ SHORTENED = {
 }
 """Where somebody has left out some of the deltas: how the text begins that differs from them."""
 
+DECODER = responses.ResponsesDecoder()
+
 
 def event_of(kind: str, **fields: Any) -> Any:
     """An event, by its type without `response.`."""
     payload = {"type": f"response.{kind}"} | fields
-    return responses.ResponsesDecoder().decode(ServerSentEvent(json.dumps(payload).encode()))
+    return DECODER.decode(ServerSentEvent(json.dumps(payload).encode()))
 
 
 def told_by(*events: Any) -> list[PartEvent]:

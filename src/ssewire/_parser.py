@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ssewire._dialect import Dialect
     from ssewire.events import EndMark
+    from ssewire.message import Message
 
     Malformed = Literal["raise", "skip"] | Callable[[bytes, EventDecodeError], object]
 
@@ -274,6 +275,10 @@ class Parser(Generic[E, S]):
         """What has arrived so far. What was handed out before is never altered."""
         snapshot: S = self._reducer.snapshot()
         return snapshot
+
+    def message(self, choice: int = 0) -> Message:
+        """What has arrived so far of one choice, as a neutral message."""
+        return self.dialect.message(self.snapshot(), choice, self.verdict)
 
     def result(self) -> S:
         """The final object.

@@ -49,9 +49,7 @@ def parts_of(completion: Completion, choice: int = 0) -> list[AnyPart]:
 def message_of(
     completion: Completion,
     choice: int = 0,
-    *,
     verdict: Verdict = Verdict.COMPLETE,
-    parts: list[AnyPart] | None = None,
 ) -> Message:
     """One choice of a completion, streamed or not, as a neutral message.
 
@@ -59,12 +57,11 @@ def message_of(
         completion: The completion, or a snapshot of it.
         choice: The index of the choice; one that is not there gives an empty message.
         verdict: How its stream ended.
-        parts: The parts, where they were followed; by default those that the completion tells.
     """
     reason = next((each.finish_reason for each in completion.choices if each.index == choice), None)
     return make_message(
         choice,
-        parts_of(completion, choice) if parts is None else parts,
+        parts_of(completion, choice),
         usage=normalised(completion.usage),
         model=completion.model,
         created=completion.created,

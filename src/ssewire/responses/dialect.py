@@ -10,6 +10,7 @@ from ssewire.errors import EventDecodeError
 from ssewire.events import UnknownEvent
 from ssewire.responses import events, items
 from ssewire.responses.content import Refusal
+from ssewire.responses.parts import ResponsesParts, message_of
 from ssewire.responses.reducer import ResponsesReducer
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ RESPONSES: Final[Dialect[AnyEvent, Response]] = Dialect(
     event_type=events.Event,
     decoder=lambda _: ResponsesDecoder(),
     reducer=ResponsesReducer,
+    parts=ResponsesParts,
+    message=message_of,
     error_of=error_of,
     text_of=text_of,
     beside_text=beside_text,

@@ -544,9 +544,7 @@ def parts_of(response: Response, choice: int = 0) -> list[AnyPart]:
 def message_of(
     response: Response,
     choice: int = 0,
-    *,
     verdict: Verdict = Verdict.COMPLETE,
-    parts: list[AnyPart] | None = None,
 ) -> Message:
     """A response, streamed or not, as a neutral message.
 
@@ -554,14 +552,13 @@ def message_of(
         response: The response, or a snapshot of it.
         choice: 0; any other gives an empty message.
         verdict: How its stream ended.
-        parts: The parts, where they were followed; by default those that the response tells.
     """
     raw = None if response.status in RUNNING or choice else response.status
     if raw == "incomplete" and response.incomplete_details is not None:
         raw = response.incomplete_details.reason or raw
     message = make_message(
         choice,
-        parts_of(response, choice) if parts is None else parts,
+        parts_of(response, choice),
         usage=_usage_of(response.usage),
         model=response.model,
         created=response.created_at,
