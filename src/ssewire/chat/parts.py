@@ -43,11 +43,10 @@ CUT_REASONS: Final = frozenset({"length", "content_filter", "error"})
 """The finish reasons that leave a call of a tool unfinished."""
 
 ALONE: Final[dict[str, Callable[[str, str | None], Delta]]] = {
-    "content": Delta,
     "reasoning_content": lambda text, role: Delta(role=role, reasoning_content=text),
     "reasoning": lambda text, role: Delta(role=role, reasoning=text),
 }
-"""What makes a delta with a text in one field and nothing else, but for the role that some repeat."""
+"""What makes a delta with reasoning in one field and nothing else, but for the role that some repeat."""
 
 
 class ChatParts(Parts[ChatCompletionChunk]):
@@ -60,14 +59,32 @@ class ChatParts(Parts[ChatCompletionChunk]):
     def __init__(self) -> None:
         super().__init__()
         self._choices: dict[int | None, _Choice] = {}
+        # What the last chunk wrote to in a content, if the next one may do the same:
+        self._text: Growing | None = None
+        self._text_index = 0  # its choice
 
     def apply(self, event: ChatCompletionChunk) -> list[PartEvent]:
         """Take the next chunk; returns what it tells of the parts, in order."""
         choices = event.choices
         if len(choices) == 1 and not self._halves.waiting:
-            known = self._choices.get(choices[0].index)
-            if known is not None and (delta := known.go_on(choices[0])) is not None:
-                return [delta]
+            piece = choices[0]
+            text = self._text
+            delta = piece.delta
+            content = delta.content
+            if (  # nothing but more of the same text, as in most chunks: a third of the cost of a full look
+                text is not None
+                and piece.index == self._text_index
+                and type(content) is str
+                and content
+                and content.isascii()
+                and delta == Delta(content, delta.role)
+                and not piece.finish_reason
+            ):
+                return [text.append(content)]
+            known = self._choices.get(piece.index)
+            if known is not None and (told := known.go_on(piece)) is not None:
+                return [told]
+        self._text = None
         found: list[PartEvent] = []
         for position, piece in enumerate(choices):
             index = index_of(piece, position)
@@ -112,16 +129,13 @@ class _Choice:
         self._reason: str | None = None
         # What the last piece wrote to, if the next one may do the same:
         self._last: Growing | None = None
-        self._alone: Callable[[str, str | None], Delta] = Delta  # makes a delta that has nothing else
-        self._source = ""  # the field of a text
+        self._alone = ALONE["reasoning"]  # makes a delta that has nothing else
+        self._source = "reasoning"  # the field of the delta
         self._last_call: _Called | None = None  # of a call
         self._call_index = 0
 
     def go_on(self, piece: ChunkChoice) -> PartDelta | None:
-        """Take a piece that has nothing but more of the last one's text or arguments; None for any other.
-
-        Most pieces are like that, and this is three times as fast as a look at each field.
-        """
+        """Take a piece that has only more of the last one's reasoning or arguments; None for any other."""
         growing = self._last
         if growing is None or piece.finish_reason:
             return None
@@ -202,7 +216,9 @@ class _Choice:
         if growing is None or kind is not self._kind or (kind is ReasoningPart and _is_sealed(growing)):
             growing = self._begin(kind, found)
         found.append(growing.append(text))
-        if source in ALONE:
+        if source == "content":
+            self._parts._text, self._parts._text_index = growing, self._index
+        elif source in ALONE:
             self._last, self._last_call = growing, None
             self._source, self._alone = source, ALONE[source]
 
