@@ -23,7 +23,7 @@ message
 usage
 _choices
 _dialect
-chat.types  chat.reducer  chat.repeats  chat.parts  chat.dialect  chat
+chat.types  chat.reducer  chat.repeats  chat.parts  chat.helpers  chat.dialect  chat
 completions.types  completions.reducer  completions.parts  completions.dialect  completions
 responses.tagged  responses.content  responses.calls  responses.items  responses.response  responses.events
     responses.compare  responses.reducer  responses.parts  responses.dialect  responses

@@ -100,7 +100,7 @@ class ChatParts(Parts[ChatCompletionChunk]):
         super()._end(found)
 
 
-class _Calls(_ToolCalls):
+class Calls(_ToolCalls):
     """Says which delta is whose, as the reducer does."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class _Choice:
         self._kind: type[AnyPart] = OtherPart  # what it is
         self._sources: dict[str, type[AnyPart]] = {}  # the fields that texts came from, and what they are
         self._annotations: list[Any] = []  # that came before their text
-        self._calls = _Calls()
+        self._calls = Calls()
         self._called: dict[_ToolCall, Growing] = {}
         self._function: tuple[_Called, Growing] | None = None  # called in the way before tools
         self._ran: dict[str, Growing] = {}  # tools that the provider ran
