@@ -35,6 +35,7 @@ DIFFERENT = {
     "chat/drift-numbers.sse": "theirs loses a number that is content",
     "chat/tools-aliased-index.sse": "the same call at two indexes is two calls to theirs",
     "chat/tools-one-index.sse": "one index for several calls makes one of them",
+    "chat/tools-parallel.sse": "theirs tells a call to be done when another begins, and then goes on with it",
     "chat/tools-unstable-id.sse": "theirs appends a name that is repeated",
     "chat-mistral-ministral14b2512-toolcalls.sse": "theirs ignores calls without a type",
     "chat-mistral-ministral3b2512-paralleltools.sse": "theirs ignores calls without a type",

@@ -300,12 +300,15 @@ class _Choice:
         for called in calls:
             if called is not self._current:
                 self._content_done(found)
-                self._call_done(found)
+                # Some providers interleave their calls: one that may go on is not done yet.
+                if self._current is not None and self._current.slot.may_be_over():
+                    self._call_done(self._current, found)
             self._current = called
         self._finished = self._finished or bool(piece.finish_reason)
         if self._finished:
             self._content_done(found)
-            self._call_done(found)
+            for called in self._called.values():
+                self._call_done(called, found)
 
     def _content_delta(self, text: str) -> ContentDeltaEvent:
         self._content = self._content or _Grown()
@@ -365,9 +368,8 @@ class _Choice:
         self._told.add(what)
         return True
 
-    def _call_done(self, found: list[HelperEvent]) -> None:
-        called = self._current
-        if called is not None and not called.done and called.slot.function is not None:
+    def _call_done(self, called: _Called, found: list[HelperEvent]) -> None:
+        if not called.done and called.slot.function is not None:
             found.append(called.end())
 
 
