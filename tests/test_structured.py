@@ -233,6 +233,18 @@ def test_the_cost_of_a_look_does_not_grow_with_the_text(monkeypatch: pytest.Monk
     assert sum(parsed) < 9 * len(body) + looks * _structured.SMALL_JSON_CHARS + len(body)
 
 
+def test_what_is_no_json_is_parsed_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    partial = PartialJson("the text")
+    partial.feed("Certainly! ")
+    with pytest.raises(StructuredOutputError, match="the text, invalid JSON"):
+        partial.value()
+    monkeypatch.setattr(_structured, "parse_partial", None)
+    partial.feed("{}")
+    with pytest.raises(StructuredOutputError, match="the text, invalid JSON") as caught:
+        partial.value()
+    assert caught.value.text == "Certainly! "
+
+
 def test_a_part_is_followed_while_it_arrives() -> None:
     parts = ChatParts()
 

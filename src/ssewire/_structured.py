@@ -105,13 +105,14 @@ class PartialJson:
         what: What the text is, for errors.
     """
 
-    __slots__ = ("_parsed", "_size", "_text", "_value", "_what")
+    __slots__ = ("_error", "_parsed", "_size", "_text", "_value", "_what")
 
     def __init__(self, what: str = "the text") -> None:
         self._text = StringIO()
         self._size = 0  # characters so far
         self._parsed = 0  # characters at the last parse
         self._value: Any = None  # of the last parse
+        self._error: StructuredOutputError | None = None  # nothing that follows makes good for it
         self._what = what
 
     def feed(self, piece: str) -> None:
@@ -128,9 +129,15 @@ class PartialJson:
             StructuredOutputError: The text is not the beginning of JSON.
             ImportError: The extra `json` is not installed.
         """
+        if self._error is not None:
+            raise StructuredOutputError(*self._error.args) from self._error.__cause__
         grown = self._size - self._parsed
         if grown and (final or self._size <= SMALL_JSON_CHARS or grown * GROWTH >= self._parsed):
-            self._value = parse_partial(self._text.getvalue(), self._what)
+            try:
+                self._value = parse_partial(self._text.getvalue(), self._what)
+            except StructuredOutputError as error:
+                self._error = error
+                raise
             self._parsed = self._size
         return self._value
 

@@ -283,7 +283,7 @@ class _Choice:
         if growing is not None:
             if isinstance(entry.get("id"), str) and not growing.fact("id"):
                 growing.name("id", without_halves(entry["id"]), found)
-            if entry.get("type") == "reasoning.summary":
+            if entry.get("type") == "reasoning.summary" and not growing.fact("summary"):
                 facts["summary"] = True
             if facts:
                 growing.learn(**facts)

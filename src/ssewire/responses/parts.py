@@ -133,7 +133,7 @@ def _is_hosted(item: Any) -> bool:
 class _Item:
     """What is known of one item."""
 
-    __slots__ = ("closed", "command", "done", "entries", "id", "index", "made", "part", "type")
+    __slots__ = ("closed", "command", "done", "entries", "id", "index", "last", "made", "part", "type")
 
     def __init__(self, index: int, item_type: type, item_id: str) -> None:
         self.index = index
@@ -144,6 +144,7 @@ class _Item:
         self.part: Growing | None = None  # of an item that is a part; of a reasoning, its last part
         self.entries: dict[tuple[str, int], Growing] = {}  # by list and index
         self.closed: set[tuple[str, int]] = set()  # entries that are told whole
+        self.last = PASSING  # of a reasoning: the entry that began last
         self.command = -1  # of a shell: the last that has begun
 
 
@@ -162,6 +163,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
         self._items: list[_Item] = []  # in order of appearance
         self._by_index: dict[int, _Item] = {}
         self._by_id: dict[str, _Item] = {}
+        self._highest_index = -1
         self._speech: Growing | None = None
         # What the last delta wrote to, if the next one may do the same:
         self._last_type: type | None = None
@@ -234,7 +236,8 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
         return self._items[-1] if self._items else None
 
     def _open_item(self, index: int | None, item_type: type, item_id: str) -> _Item:
-        at = max(self._by_index, default=-1) + 1 if index is None else index
+        at = self._highest_index + 1 if index is None else index
+        self._highest_index = max(self._highest_index, at)
         item = self._by_index[at] = _Item(at, item_type, item_id)
         self._items.append(item)
         if item_id:
@@ -421,11 +424,12 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
         if part_type is ReasoningPart:
             facts["summary"] = key[0] == "summary"
         if part_type is ReasoningPart and item.type is items.Reasoning:
+            # What is encrypted comes with the end of the item, for its last part: that one stays open.
+            if item.last in item.closed:
+                self._finish(item.entries[item.last], found)
             if item.entries or item.part is None:
-                # What is encrypted comes with the end of the item, and belongs to its last part.
-                for each in item.closed:
-                    self._finish(item.entries[each], found)
                 item.part = self._start(ReasoningPart, found, 0, id=item.id)
+            item.last = key
             growing = item.part
             growing.learn(**facts)
         else:
@@ -448,7 +452,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
             return
         growing = self._tell_entry(item, key, event.part, found)
         item.closed.add(key)
-        if growing.part_type is not ReasoningPart:
+        if key != item.last:
             self._finish(growing, found)
 
     def _entry_of(
