@@ -245,6 +245,14 @@ ROWS: list[tuple[str, list[dict[str, Any]], list[AnyPart]]] = [
         [ReasoningPart(index=0, id="r_1", text="a", signature="sig"), ReasoningPart(index=1, text="b")],
     ),
     (
+        "a signature beside its text",
+        [
+            {"reasoning": "a", "reasoning_details": [{"type": "reasoning.text", "signature": "sig"}]},
+            {"reasoning": "b"},
+        ],
+        [ReasoningPart(index=0, text="a", signature="sig"), ReasoningPart(index=1, text="b")],
+    ),
+    (
         "encrypted reasoning has no text; another payload is another part",
         [
             {"reasoning_details": [{"type": "reasoning.encrypted", "data": "x", "id": "r_1"}]},
@@ -307,6 +315,45 @@ ROWS: list[tuple[str, list[dict[str, Any]], list[AnyPart]]] = [
         [
             ToolCallPart(index=0, call_id="a", name="f", arguments="{}"),
             ToolCallPart(index=1, call_id="b", name="f", arguments="{}"),
+        ],
+    ),
+    (
+        "calls that all have the index 0, in pieces",
+        [
+            call(0, id="a", name="f", arguments="{"),
+            call(0, arguments="}"),
+            call(0, id="b", name="f", arguments="["),
+            call(0, arguments="1"),
+            call(0, id="c", name="f", arguments="]"),
+        ],
+        [
+            ToolCallPart(index=0, call_id="a", name="f", arguments="{}"),
+            ToolCallPart(index=1, call_id="b", name="f", arguments="[1]"),
+        ],
+    ),
+    (
+        "a known id at the index of another call",
+        [
+            call(0, id="a", name="f", arguments="{"),
+            call(1, id="b", name="g", arguments="["),
+            call(1, arguments="1"),
+            call(1, id="a", arguments="}"),
+        ],
+        [
+            ToolCallPart(index=0, call_id="a", name="f", arguments="{}"),
+            ToolCallPart(index=1, call_id="b", name="g", arguments="[1"),
+        ],
+    ),
+    (
+        "text beside arguments that go on",
+        [
+            call(0, id="a", name="f", arguments="{"),
+            call(0, arguments="1") | {"content": "a"},
+            call(0, arguments="}") | {"content": "b"},
+        ],
+        [
+            ToolCallPart(index=0, call_id="a", name="f", arguments="{1}"),
+            TextPart(index=1, text="ab"),
         ],
     ),
     (
@@ -477,6 +524,14 @@ def test_a_call_has_ended_if_its_choice_has_and_was_not_cut(reason: str | None, 
     deltas = [call(0, name="f", arguments="{}"), {"function_call": {"name": "g"}}]
     found = check_part_events(told_by(chunks_of(*deltas, finish_reason=reason)))
     assert [part.ended for part in found if isinstance(part, ToolCallPart)] == [ended, ended]
+
+
+@pytest.mark.parametrize("last", [{"content": "b"}, {"reasoning": "b"}, call(0, arguments="}")])
+def test_a_finish_reason_may_come_with_more_of_the_same(last: dict[str, Any]) -> None:
+    first = call(0, id="a", name="f", arguments="{")
+    before = {} if "tool_calls" in last else dict.fromkeys(last, "a")
+    found = check_part_events(told_by(chunks_of(first, before, last, finish_reason="tool_calls")))
+    assert [part.ended for part in found if isinstance(part, ToolCallPart)] == [True]
 
 
 def test_each_choice_has_parts_of_its_own() -> None:

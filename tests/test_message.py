@@ -96,6 +96,12 @@ def test_a_completion_as_a_message() -> None:
     assert message.tool_calls == [message.parts[2]]
 
 
+def test_calls_that_the_provider_answers_are_not_the_callers() -> None:
+    search, own = ToolCallPart(index=0, kind="web_search", hosted=True), ToolCallPart(index=1)
+    message = Message(parts=[search, own])
+    assert message.tool_calls == [own]
+
+
 def test_two_apis_tell_the_same() -> None:
     message = responses.message_of(RESPONSE)
     assert (message.finish_reason, message.raw_finish_reason) == (FinishReason.TOOL_CALLS, "completed")

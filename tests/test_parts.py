@@ -99,6 +99,7 @@ def test_what_was_handed_out_is_never_altered() -> None:
     before = growing.value()
     assert growing.value() is before
     growing.append("b")
+    assert growing.value() == TextPart(index=0, text="ab", annotations=[1])
     growing.annotate([2])
     assert before == TextPart(index=0, text="a", annotations=[1])
     assert growing.value() == TextPart(index=0, text="ab", annotations=[1, 2])
