@@ -157,3 +157,49 @@ def test_a_parser_makes_a_message_at_any_time() -> None:
     parser.feed(second + b"\n\n" + rest)
     assert (parser.message().text, parser.message().verdict) == ("ab", "complete")
     assert parser.message(1).parts == []
+
+
+def test_what_two_apis_stream_is_one_message() -> None:
+    chat_body = body_of({"reasoning_content": "Hm"}, {"content": "Let me see."}, CALL, reason="tool_calls")
+    told = {"created": 1787313600, "model": "example-1", "choices": []}
+    usage = {"prompt_tokens": 5, "completion_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 3}}
+    chat_body = b"data: %b\n\n" % json.dumps(told | {"usage": usage}).encode() + chat_body
+    text = {"type": "output_text", "text": "Let me see.", "annotations": []}
+    call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "look", "arguments": "{}"}
+    output = [
+        {
+            "type": "reasoning",
+            "id": "rs_1",
+            "content": [{"type": "reasoning_text", "text": "Hm"}],
+            "summary": [],
+        },
+        {"type": "message", "id": "msg_1", "role": "assistant", "content": [text]},
+        call,
+    ]
+    response = {
+        "id": "resp_1",
+        "created_at": 1787313600,
+        "model": "example-1",
+        "status": "completed",
+        "output": output,
+        "usage": {"input_tokens": 5, "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": 3}},
+    }
+    events: list[dict[str, Any]] = [
+        {"type": "response.reasoning_text.delta", "output_index": 0, "delta": "Hm"},
+        {"type": "response.output_text.delta", "output_index": 1, "delta": "Let me "},
+        {"type": "response.output_text.delta", "output_index": 1, "delta": "see."},
+        {"type": "response.output_item.added", "output_index": 2, "item": call | {"arguments": ""}},
+        {"type": "response.function_call_arguments.delta", "output_index": 2, "delta": "{}"},
+        {"type": "response.completed", "response": response},
+    ]
+    responses_body = b"".join(b"data: %b\n\n" % json.dumps(event).encode() for event in events)
+    for follow in (False, True):
+        messages = []
+        for stream in (ChatStream(chat_body), ResponsesStream(responses_body)):
+            for _ in stream.parts() if follow else stream:
+                pass
+            messages.append(stream.message().neutral())
+        assert messages[0] == messages[1]
+        assert [part.type for part in messages[0].parts] == ["reasoning", "text", "tool_call"]
+        assert messages[0].usage is not None
+        assert messages[0].finish_reason is FinishReason.TOOL_CALLS

@@ -161,9 +161,9 @@ def in_order(message: Message, followed: Sequence[AnyPart]) -> Message:
 
     Followed parts know the order in which they were written, and the numbers that their events name.
     """
-    return (
-        replace(message, parts=list(followed)) if _content(followed) == _content(message.parts) else message
-    )
+    if _content(followed) != _content(message.parts):
+        return message
+    return replace(message, parts=list(followed))
 
 
 def _content(parts: Sequence[AnyPart]) -> dict[tuple[type, str], str]:
