@@ -17,15 +17,8 @@ from reference import interpret
 from shared import CHAT_BODIES, Body
 from ssewire import ServerSentEvent
 from ssewire._json import loads
-from ssewire.chat import (
-    ChatCompletionChunk,
-    ChatDecoder,
-    ChatEvents,
-    ChunkEvent,
-    ContentDoneEvent,
-    HelperEvent,
-    RefusalDoneEvent,
-)
+from ssewire.chat import ChatCompletionChunk, ChatDecoder
+from ssewire.chat.helpers import ChatEvents, ChunkEvent, ContentDoneEvent, HelperEvent, RefusalDoneEvent
 from ssewire.errors import StructuredOutputError
 
 DECODER: ChatDecoder[ChatCompletionChunk] = ChatDecoder()
