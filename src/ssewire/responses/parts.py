@@ -144,7 +144,7 @@ class _Item:
         self.part: Growing | None = None  # of an item that is a part; of a reasoning, its last part
         self.entries: dict[tuple[str, int], Growing] = {}  # by list and index
         self.closed: set[tuple[str, int]] = set()  # entries that are told whole
-        self.last = PASSING  # of a reasoning: the entry that began last
+        self.last: tuple[str, int] = PASSING  # of a reasoning: the entry that began last
         self.command = -1  # of a shell: the last that has begun
 
 
