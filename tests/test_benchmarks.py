@@ -29,3 +29,14 @@ def test_the_comparison_runs_and_prints_ratios(
         "httpx_sse_json bulk",
     ):
         assert contestant in out
+
+
+def test_the_cost_of_parts_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSEWIRE_SHARED", str(tmp_path))  # so that it takes the recording of the package
+    monkeypatch.setattr(sys, "argv", ["parts.py", "--rounds", "1", "--answer", "20"])
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    runpy.run_path(str(BENCHMARKS / "parts.py"), run_name="__main__")
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.partition(",")[0] for row in rows[1:]] == ["answer"] * 2 + ["recorded chat"] * 2

@@ -16,17 +16,22 @@ _wire.tokenizer  _wire.encoder  _wire
 events
 _json
 _merge
+_structured
+parts
+_growing
+message
 usage
 _choices
 _dialect
-chat.types  chat.reducer  chat.repeats  chat.dialect  chat
-completions.types  completions.reducer  completions.dialect  completions
+chat.types  chat.reducer  chat.repeats  chat.parts  chat.helpers  chat.dialect  chat
+completions.types  completions.reducer  completions.parts  completions.dialect  completions
 responses.tagged  responses.content  responses.calls  responses.items  responses.response  responses.events
-    responses.compare  responses.reducer  responses.deltas  responses.dialect  responses
+    responses.compare  responses.reducer  responses.deltas  responses.parts  responses.dialect  responses
 _timing
 _parser
 _source
 _bounded
+_part_events
 _stream
 _dialects
 
@@ -43,13 +48,26 @@ __main__
 """All modules, from the bottom to the top; `<package>` is `ssewire` itself."""
 
 DIALECTS = ("chat", "completions", "responses")
-MECHANISM = ("_json", "_merge", "_dialect", "_timing", "_parser", "_source", "_stream")
+MECHANISM = (
+    "_json",
+    "_merge",
+    "_structured",
+    "parts",
+    "_growing",
+    "message",
+    "_dialect",
+    "_timing",
+    "_parser",
+    "_source",
+    "_stream",
+)
 OUTSIDE = {"msgspec"}
 NEEDED = {"testing.strategies": {"hypothesis"}, "testing.wire": {"hypothesis"}}
 """What a module needs beyond that, which an extra installs."""
 LATE = {"asyncio"}
 """What is imported where it is needed, and nowhere else."""
 EXTRAS = {
+    "_structured": {"jiter"},
     "logs.cassettes": {"yaml"},
     "logs.server": {"starlette", "uvicorn"},
     "testing.clients": {"httpx"},

@@ -28,6 +28,8 @@ from ssewire import (
     SSEWireError,
     StreamInterruptedError,
     StreamTruncatedError,
+    StructuredOutputError,
+    TextPart,
     UnknownEvent,
     Verdict,
     detect_dialect,
@@ -963,6 +965,14 @@ def interrupted() -> StreamInterruptedError:
     return error
 
 
+def unparsable() -> SSEWireError:
+    broken = run(ChatParser(), HELLO, broken=True)
+    with pytest.raises(StructuredOutputError) as caught:
+        TextPart(index=0, text="{").parse(dict)
+    caught.value.snapshot = broken.snapshot
+    return caught.value
+
+
 EXCEPTIONS: dict[type[SSEWireError], Callable[[], SSEWireError]] = {
     EventTooLargeError: lambda: raised(ChatParser(max_event_size=100), HELLO, event("x" * 200)),
     EventDecodeError: lambda: raised(ChatParser(), HELLO + BROKEN),
@@ -971,6 +981,7 @@ EXCEPTIONS: dict[type[SSEWireError], Callable[[], SSEWireError]] = {
     StreamInterruptedError: interrupted,
     EmptyStreamError: lambda: raised(ChatParser(), b""),
     NotAnEventStreamError: lambda: raised(ChatParser(), b"<html>"),
+    StructuredOutputError: unparsable,
 }
 NEVER_FROM_A_PARSER = (SSEWireError, BodyTooLargeError, CaptureError, NoCaptureError)
 """What no parser raises."""

@@ -134,3 +134,15 @@ def test_every_verdict_is_explained() -> None:
 @pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md"])
 def test_the_files_every_repository_has_are_there(name: str) -> None:
     assert (ROOT / name).read_text()
+
+
+def test_the_program_of_parts_prints_calls_and_text(tmp_path: Path) -> None:
+    function = '{"name":"look_up","arguments":"{\\"of\\":1}"}'
+    call = f'{{"index":0,"id":"call_1","function":{function}}}'
+    deltas = ['{"content":"Well"}', f'{{"tool_calls":[{call}]}}']
+    chunks = [f'{{"choices":[{{"index":0,"delta":{delta}}}]}}' for delta in deltas]
+    chunks.append('{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}')
+    body = "".join(f"data: {chunk}\n\n" for chunk in [*chunks, "[DONE]"]).encode()
+    out = run(PROGRAMS[3], tmp_path, response=body)
+    lines = ["Wellcalls look_up", "call_1 {'of': 1}", "Well tool_calls None None complete"]
+    assert out.splitlines() == lines

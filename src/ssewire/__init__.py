@@ -15,11 +15,18 @@ from ssewire._dialects import (
     detect_dialect,
 )
 from ssewire._json import extra_fields
+from ssewire._structured import JsonState, PartialJson
 from ssewire._timing import Timing
 from ssewire._wire.encoder import encode_comment, encode_event
 from ssewire._wire.tokenizer import ServerSentEvent, Tokenizer
-from ssewire.chat import ChatCompletion, ChatCompletionChunk, ChatDecoder, ChatReducer
-from ssewire.completions import Completion, CompletionChunk, CompletionsDecoder, CompletionsReducer
+from ssewire.chat import ChatCompletion, ChatCompletionChunk, ChatDecoder, ChatParts, ChatReducer
+from ssewire.completions import (
+    Completion,
+    CompletionChunk,
+    CompletionsDecoder,
+    CompletionsParts,
+    CompletionsReducer,
+)
 from ssewire.errors import (
     BodyTooLargeError,
     CaptureError,
@@ -32,48 +39,85 @@ from ssewire.errors import (
     SSEWireError,
     StreamInterruptedError,
     StreamTruncatedError,
+    StructuredOutputError,
 )
 from ssewire.events import DONE, Diagnostic, UnknownEvent, Verdict
-from ssewire.responses import Response, ResponsesDecoder, ResponsesReducer
+from ssewire.message import FinishReason, Message, Usage
+from ssewire.parts import (
+    AnyPart,
+    AudioPart,
+    ImagePart,
+    OtherPart,
+    PartDelta,
+    PartEnd,
+    PartEvent,
+    PartStart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+)
+from ssewire.responses import Response, ResponsesDecoder, ResponsesParts, ResponsesReducer
 
 __all__ = [
     "DONE",
+    "AnyPart",
     "AsyncChatStream",
     "AsyncCompletionsStream",
     "AsyncResponsesStream",
+    "AudioPart",
     "BodyTooLargeError",
     "CaptureError",
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatDecoder",
     "ChatParser",
+    "ChatParts",
     "ChatReducer",
     "ChatStream",
     "Completion",
     "CompletionChunk",
     "CompletionsDecoder",
     "CompletionsParser",
+    "CompletionsParts",
     "CompletionsReducer",
     "CompletionsStream",
     "Diagnostic",
     "EmptyStreamError",
     "EventDecodeError",
     "EventTooLargeError",
+    "FinishReason",
+    "ImagePart",
+    "JsonState",
+    "Message",
     "NoCaptureError",
     "NotAnEventStreamError",
+    "OtherPart",
+    "PartDelta",
+    "PartEnd",
+    "PartEvent",
+    "PartStart",
+    "PartialJson",
     "ProviderError",
+    "ReasoningPart",
+    "RefusalPart",
     "Response",
     "ResponsesDecoder",
     "ResponsesParser",
+    "ResponsesParts",
     "ResponsesReducer",
     "ResponsesStream",
     "SSEWireError",
     "ServerSentEvent",
     "StreamInterruptedError",
     "StreamTruncatedError",
+    "StructuredOutputError",
+    "TextPart",
     "Timing",
     "Tokenizer",
+    "ToolCallPart",
     "UnknownEvent",
+    "Usage",
     "Verdict",
     "bounded",
     "chat",

@@ -13,7 +13,10 @@ from ssewire.events import DONE, DiagnosticLog, EndMark
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
+    from ssewire._growing import Parts
     from ssewire._wire.tokenizer import ServerSentEvent
+    from ssewire.events import Verdict
+    from ssewire.message import Message
 
 E = TypeVar("E")
 E_contra = TypeVar("E_contra", contravariant=True)
@@ -129,6 +132,10 @@ class Dialect(Generic[E, S]):
     """Whether a payload is of this dialect."""
     ends_with_done: bool
     """`[DONE]` is the end mark."""
+    parts: Callable[[], Parts[E]]
+    """Makes what tells of the parts."""
+    message: Callable[[S, int, Verdict], Message]
+    """Makes the message of a final object or snapshot, by the choice and the verdict."""
     run: Callable[[Any, Callable[[bytes], E]], Run[E]] = NoRun
     """Makes the fast way, of a reducer and a strict decoder."""
     ends: Callable[[E], bool] | None = None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ssewire._dialect import Dialect, Reducer, Run
     from ssewire._timing import Stopwatch
     from ssewire.events import EndMark
+    from ssewire.message import Message
 
     Malformed = Literal["raise", "skip"] | Callable[[bytes, EventDecodeError], object]
 
@@ -433,6 +434,10 @@ class Parser(Generic[E, S]):
         self.fold()
         snapshot: S = self._reducer.snapshot()
         return snapshot
+
+    def message(self, choice: int = 0) -> Message:
+        """What has arrived so far of one choice, as a neutral message."""
+        return self.dialect.message(self.snapshot(), choice, self.verdict)
 
     def result(self) -> S:
         """The final object.

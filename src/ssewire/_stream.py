@@ -8,17 +8,20 @@ import warnings
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 
 from ssewire._merge import REPLACEMENT, join_halves
+from ssewire._part_events import AsyncPartEvents, PartEvents
 from ssewire._source import AsyncSource, Source, open_async_source, open_source
 from ssewire._timing import Stopwatch, Timing
 from ssewire._wire.tokenizer import DEFAULT_MAX_EVENT_BYTES
 from ssewire.errors import StreamInterruptedError
 from ssewire.events import Diagnostic, Verdict
+from ssewire.message import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from ssewire._parser import Malformed, Parser
+    from ssewire.message import Message
 
 E = TypeVar("E")
 S = TypeVar("S")
@@ -70,6 +73,7 @@ class _Stream(Generic[E, S]):
         self._clock = clock
         self._stopwatch = self._parser.stopwatch = Stopwatch(clock())
         self._over = False  # nothing more is handed out
+        self._told: Any = None  # what tells of the parts, once somebody asks
 
     def _open(self, source: Any) -> Any:
         """Recognise the source."""
@@ -79,6 +83,15 @@ class _Stream(Generic[E, S]):
     def snapshot(self) -> S:
         """What has arrived so far. What was handed out before is never altered."""
         return self._parser.snapshot()
+
+    def message(self, choice: int = 0) -> Message:
+        """What has arrived so far of one choice, as a neutral message.
+
+        The order of texts and calls of a chat stream is known if `parts()` was iterated over from its start;
+        otherwise reasoning comes first, then the text, then the calls.
+        """
+        message = self._parser.message(choice)
+        return message if self._told is None else in_order(message, self._told.so_far(choice))
 
     @property
     def verdict(self) -> Verdict:
@@ -168,6 +181,16 @@ class Stream(_Stream[E, S]):
     def raw(self) -> RawEvents[E, S]:
         """Iterate over pairs of an event and the data that it was decoded from."""
         return RawEvents(self)
+
+    def parts(self) -> PartEvents[E]:
+        """Iterate over what the events tell of the parts of the answer: the same for every API.
+
+        Called again, it goes on where it was.
+        """
+        if self._told is None:
+            self._told = PartEvents(self, self.parser_class.dialect.parts())
+        told: PartEvents[E] = self._told
+        return told
 
     def text(self, choice: int = 0) -> TextDeltas[E, S]:
         """Iterate over the pieces of text of one choice's answer, none of them empty."""
@@ -272,6 +295,16 @@ class AsyncStream(_Stream[E, S]):
     def raw(self) -> AsyncRawEvents[E, S]:
         """Iterate over pairs of an event and the data that it was decoded from."""
         return AsyncRawEvents(self)
+
+    def parts(self) -> AsyncPartEvents[E]:
+        """Iterate over what the events tell of the parts of the answer: the same for every API.
+
+        Called again, it goes on where it was.
+        """
+        if self._told is None:
+            self._told = AsyncPartEvents(self, self.parser_class.dialect.parts())
+        told: AsyncPartEvents[E] = self._told
+        return told
 
     def text(self, choice: int = 0) -> AsyncTextDeltas[E, S]:
         """Iterate over the pieces of text of one choice's answer, none of them empty."""

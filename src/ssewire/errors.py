@@ -83,6 +83,28 @@ class EventDecodeError(SSEWireError):
         return f"{where} ({self.event}, {len(self.raw)} bytes) does not decode{reason}: {_shown(self.raw)}"
 
 
+class StructuredOutputError(SSEWireError):
+    """What a model wrote does not parse into the type that was asked for.
+
+    Attributes:
+        text: The whole text.
+        state: `incomplete` where it was cut or is still arriving, `invalid` where it is no JSON, `complete`
+            where it is JSON that does not fit the type.
+        what: What the text is, such as the arguments of which call.
+        reason: What is wrong with it, and where. `__cause__` is the exception that said so.
+    """
+
+    def __init__(self, text: str, state: str, what: str, reason: str) -> None:
+        super().__init__(text, state, what, reason)
+        self.text = text
+        self.state = state
+        self.what = what
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.what}, {self.state} JSON, cannot be parsed: {self.reason}"
+
+
 class ProviderError(SSEWireError):
     """The provider sent an error inside the stream, or instead of it.
 

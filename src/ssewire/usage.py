@@ -9,6 +9,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from ssewire.message import Usage, first_count
+
 
 class CompletionTokensDetails(Struct, frozen=True, gc=False, omit_defaults=True):
     """What the completion tokens were spent on."""
@@ -63,3 +65,18 @@ class CompletionUsage(Struct, frozen=True, gc=False, omit_defaults=True):
     search_context_size: Any = None
     citation_tokens: Any = None
     num_search_queries: Any = None
+
+
+def normalised(usage: CompletionUsage | None) -> Usage | None:
+    """The counts under neutral names."""
+    if usage is None:
+        return None
+    prompt = usage.prompt_tokens_details or PromptTokensDetails()
+    completion = usage.completion_tokens_details or CompletionTokensDetails()
+    return Usage(
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
+        reasoning_tokens=first_count(completion.reasoning_tokens, usage.reasoning_tokens),
+        cached_tokens=first_count(prompt.cached_tokens, usage.cached_tokens, usage.prompt_cache_hit_tokens),
+        raw=usage,
+    )

@@ -1,6 +1,7 @@
 """Chat Completions: https://platform.openai.com/docs/api-reference/chat-streaming."""
 
 from ssewire.chat.dialect import ChatDecoder
+from ssewire.chat.parts import ChatParts, message_of, parts_of
 from ssewire.chat.reducer import ChatReducer
 from ssewire.chat.types import (
     Audio,
@@ -33,6 +34,7 @@ __all__ = [
     "ChatCompletionChunk",
     "ChatCompletionModeration",
     "ChatDecoder",
+    "ChatParts",
     "ChatReducer",
     "Choice",
     "ChoiceLogprobs",
@@ -52,4 +54,6 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "TopLogprob",
+    "message_of",
+    "parts_of",
 ]

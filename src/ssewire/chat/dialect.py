@@ -8,6 +8,7 @@ import msgspec
 
 from ssewire._choices import index_of
 from ssewire._dialect import ChunkDecoder, Dialect, error_of_chunk
+from ssewire.chat.parts import ChatParts, message_of
 from ssewire.chat.reducer import ChatReducer, delta_of
 from ssewire.chat.repeats import Repeats
 from ssewire.chat.types import ChatCompletion, ChatCompletionChunk, Custom, Function
@@ -75,6 +76,8 @@ CHAT: Final[Dialect[ChatCompletionChunk, ChatCompletion]] = Dialect(
     event_type=ChatCompletionChunk,
     decoder=ChatDecoder,
     reducer=ChatReducer,
+    parts=ChatParts,
+    message=message_of,
     ends_with_done=True,
     error_of=error_of_chunk,
     run=Repeats,

@@ -1,6 +1,7 @@
 """Legacy Completions: https://platform.openai.com/docs/api-reference/completions."""
 
 from ssewire.completions.dialect import CompletionsDecoder
+from ssewire.completions.parts import CompletionsParts, message_of, parts_of
 from ssewire.completions.reducer import CompletionsReducer
 from ssewire.completions.types import (
     Completion,
@@ -19,7 +20,10 @@ __all__ = [
     "CompletionTokensDetails",
     "CompletionUsage",
     "CompletionsDecoder",
+    "CompletionsParts",
     "CompletionsReducer",
     "Logprobs",
     "PromptTokensDetails",
+    "message_of",
+    "parts_of",
 ]

@@ -8,6 +8,7 @@ import msgspec
 
 from ssewire._choices import index_of
 from ssewire._dialect import ChunkDecoder, Dialect, error_of_chunk
+from ssewire.completions.parts import CompletionsParts, message_of
 from ssewire.completions.reducer import CompletionsReducer
 from ssewire.completions.types import Completion, CompletionChunk
 
@@ -60,6 +61,8 @@ COMPLETIONS: Final[Dialect[CompletionChunk, Completion]] = Dialect(
     event_type=CompletionChunk,
     decoder=CompletionsDecoder,
     reducer=CompletionsReducer,
+    parts=CompletionsParts,
+    message=message_of,
     error_of=error_of_chunk,
     text_of=text_of,
     beside_text=beside_text,

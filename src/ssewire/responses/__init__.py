@@ -172,6 +172,7 @@ from ssewire.responses.items import (
     ToolSearchOutput,
     WebSearchCall,
 )
+from ssewire.responses.parts import ResponsesParts, message_of, parts_of
 from ssewire.responses.reducer import (
     ResponsesReducer,
     ResponsesState,
@@ -331,6 +332,7 @@ __all__ = [
     "ResponseEvent",
     "ResponseUsage",
     "ResponsesDecoder",
+    "ResponsesParts",
     "ResponsesReducer",
     "ResponsesState",
     "SafetyCheck",
@@ -366,4 +368,6 @@ __all__ = [
     "WebSearchCallCompleted",
     "WebSearchCallInProgress",
     "WebSearchCallSearching",
+    "message_of",
+    "parts_of",
 ]

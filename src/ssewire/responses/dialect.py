@@ -11,6 +11,7 @@ from ssewire.events import UnknownEvent
 from ssewire.responses import events, items
 from ssewire.responses.content import Refusal
 from ssewire.responses.deltas import Deltas
+from ssewire.responses.parts import ResponsesParts, message_of
 from ssewire.responses.reducer import ResponsesReducer
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ RESPONSES: Final[Dialect[AnyEvent, Response]] = Dialect(
     event_type=events.Event,
     decoder=lambda _: ResponsesDecoder(),
     reducer=ResponsesReducer,
+    parts=ResponsesParts,
+    message=message_of,
     error_of=error_of,
     text_of=text_of,
     beside_text=beside_text,

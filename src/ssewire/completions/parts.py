@@ -1,0 +1,71 @@
+"""Chunks go in; the texts that they write come out as parts, one for each choice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ssewire._choices import index_of
+from ssewire._growing import Growing, Parts
+from ssewire.completions.types import Completion, CompletionChunk, CompletionChunkChoice
+from ssewire.events import Verdict
+from ssewire.message import Message, finish_reason_of, make_message
+from ssewire.parts import TextPart
+from ssewire.usage import normalised
+
+if TYPE_CHECKING:
+    from ssewire.parts import AnyPart, PartEvent
+
+
+class CompletionsParts(Parts[CompletionChunk]):
+    """Tells, chunk by chunk, which texts begin and go on; they end with the stream. Single-owner."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._texts: dict[int, Growing] = {}  # by choice
+
+    def apply(self, event: CompletionChunk) -> list[PartEvent]:
+        """Take the next chunk; returns what it tells of the parts, in order."""
+        found: list[PartEvent] = []
+        for position, piece in enumerate(event.choices):
+            if piece.text:
+                index = index_of(piece, position)
+                growing = self._texts.get(index)
+                if growing is None:
+                    growing = self._texts[index] = self._start(TextPart, found, index)
+                self._grow(growing, piece.text, found)
+        return found
+
+
+def parts_of(completion: Completion, choice: int = 0) -> list[AnyPart]:
+    """The parts of one choice of a whole completion, streamed or not: its text, if there is any."""
+    parts = CompletionsParts()
+    for each in completion.choices:
+        if each.index == choice:
+            parts.apply(CompletionChunk([CompletionChunkChoice(each.text, each.index)]))
+    parts.end()
+    return parts.parts(choice)
+
+
+def message_of(
+    completion: Completion,
+    choice: int = 0,
+    verdict: Verdict = Verdict.COMPLETE,
+) -> Message:
+    """One choice of a completion, streamed or not, as a neutral message.
+
+    Args:
+        completion: The completion, or a snapshot of it.
+        choice: The index of the choice; one that is not there gives an empty message.
+        verdict: How its stream ended.
+    """
+    reason = next((each.finish_reason for each in completion.choices if each.index == choice), None)
+    return make_message(
+        choice,
+        parts_of(completion, choice),
+        usage=normalised(completion.usage),
+        model=completion.model,
+        created=completion.created,
+        finish_reason=finish_reason_of(reason),
+        raw_finish_reason=reason,
+        verdict=verdict,
+    )
