@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from part_laws import check_part_events, texts_of
@@ -156,6 +156,12 @@ written = st.lists(
 ).map(lambda choices: msgspec.convert({"choices": choices}, ChatCompletionChunk))
 
 
+@example(
+    [
+        msgspec.convert({"choices": [{"index": 0, "delta": delta}]}, ChatCompletionChunk)
+        for delta in ({"content": "a", "refusal": "b"}, {"content": "c"})
+    ]
+)
 @given(st.lists(written, max_size=12))
 @settings(max_examples=200)
 def test_however_deltas_alternate_the_parts_agree_with_the_reducer(

@@ -50,8 +50,14 @@ FAULTS = [
     Fault(
         "the fast way takes a bare CR for data",
         "_wire/tokenizer.py",
-        'if data.count(b"\\r") != data.count(b"\\r\\n"):',
-        "if False:",
+        """if data.count(b"\\r") != data.count(b"\\r\\n"):
+                return None
+            data = data.replace(b"\\r\\n", b"\\n")
+        return data.split""",
+        """if False:
+                return None
+            data = data.replace(b"\\r\\n", b"\\n")
+        return data.split""",
         WIRE,
     ),
     Fault(
@@ -137,7 +143,8 @@ def plant(tmp_path: Path) -> Callable[[Fault], Path]:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
 def test_a_planted_fault_is_found(fault: Fault, plant: Callable[[Fault], Path]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    environment |= {"PYTHONPATH": str(plant(fault)), "SSEWIRE_PLANTED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYTHONPATH": str(plant(fault)), "SSEWIRE_PLANTED": "1", "SSEWIRE_EXAMPLES": "3"}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "--tb=line"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(TESTS / "test_laws.py"), "-k", fault.law],

@@ -154,11 +154,8 @@ class ChoicesReducer(Generic[E, S]):
         if self._own_log:
             self._log.ordinal += 1
         self._snapshot = None
-        choices = event.choices
-        for piece in choices:
-            index = piece.index
-            if index is None:
-                index = next(at for at, each in enumerate(choices) if each is piece)
+        for position, piece in enumerate(event.choices):
+            index = position if piece.index is None else piece.index
             choice = self._choices.get(index)
             if choice is None:
                 choice = self._choices[index] = self._new_choice(self._log)

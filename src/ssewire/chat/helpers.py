@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from ssewire._choices import index_of
 from ssewire._growing import Halves
 from ssewire._structured import PartialJson, parse
-from ssewire.chat.parts import Calls
-from ssewire.chat.reducer import ChatReducer, delta_of
+from ssewire.chat.reducer import CallSlot, ChatReducer, ToolCalls, delta_of
+from ssewire.events import DiagnosticLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ssewire.chat.reducer import _ToolCall
     from ssewire.chat.types import (
         ChatCompletion,
         ChatCompletionChunk,
@@ -237,7 +236,7 @@ class ChatEvents:
 class _Called:
     """One call of a function."""
 
-    def __init__(self, index: int, slot: _ToolCall, wanted: Any) -> None:
+    def __init__(self, index: int, slot: CallSlot, wanted: Any) -> None:
         self.index = index
         self.slot = slot
         self.text: _Grown[str] = _Grown()
@@ -279,8 +278,8 @@ class _Choice:
         self._content_logprobs: _Grown[TokenLogprob] | None = None
         self._refusal_logprobs: _Grown[TokenLogprob] | None = None
         self._partial = PartialJson("the content")
-        self._calls = Calls()
-        self._called: dict[_ToolCall, _Called] = {}
+        self._calls = ToolCalls(DiagnosticLog())
+        self._called: dict[CallSlot, _Called] = {}
         self._current: _Called | None = None  # the call that is being written
         self._told: set[str] = set()  # what was told to be done
         self._finished = False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ssewire._choices import index_of
 from ssewire._growing import Growing, Parts
 from ssewire._merge import without_halves
-from ssewire.chat.reducer import _Called, _ToolCall, _ToolCalls, delta_of
+from ssewire.chat.reducer import Called, CallSlot, ToolCalls, delta_of
 from ssewire.chat.types import (
     AudioDelta,
     ChatCompletion,
@@ -100,17 +100,6 @@ class ChatParts(Parts[ChatCompletionChunk]):
         super()._end(found)
 
 
-class Calls(_ToolCalls):
-    """Says which delta is whose, as the reducer does."""
-
-    def __init__(self) -> None:
-        super().__init__(DiagnosticLog())
-
-    def _slot(self, piece: ToolCallDelta) -> _ToolCall:
-        self.last = super()._slot(piece)
-        return self.last
-
-
 class _Choice:
     """What is written of one choice."""
 
@@ -121,9 +110,9 @@ class _Choice:
         self._kind: type[AnyPart] = OtherPart  # what it is
         self._sources: dict[str, type[AnyPart]] = {}  # the fields that texts came from, and what they are
         self._annotations: list[Any] = []  # that came before their text
-        self._calls = Calls()
-        self._called: dict[_ToolCall, Growing] = {}
-        self._function: tuple[_Called, Growing] | None = None  # called in the way before tools
+        self._calls = ToolCalls(DiagnosticLog())
+        self._called: dict[CallSlot, Growing] = {}
+        self._function: tuple[Called, Growing] | None = None  # called in the way before tools
         self._ran: dict[str, Growing] = {}  # tools that the provider ran
         self._audio: Growing | None = None
         self._reason: str | None = None
@@ -131,7 +120,7 @@ class _Choice:
         self._last: Growing | None = None
         self._alone = ALONE["reasoning"]  # makes a delta that has nothing else
         self._source = "reasoning"  # the field of the delta
-        self._last_call: _Called | None = None  # of a call
+        self._last_call: Called | None = None  # of a call
         self._call_index = 0
 
     def go_on(self, piece: ChunkChoice) -> PartDelta | None:
@@ -234,7 +223,7 @@ class _Choice:
         """Something else begins."""
         if self._writing is not None:
             self._parts._finish(self._writing, found)
-            self._writing = None
+            self._writing = self._last = self._parts._text = None
 
     def _content(
         self, kind: type[AnyPart], source: str, content: str | list[ContentPart], found: list[PartEvent]
@@ -319,7 +308,7 @@ class _Choice:
 
     def _call_function(self, piece: FunctionDelta, found: list[PartEvent]) -> None:
         if self._function is None:
-            self._function = _Called(DiagnosticLog()), self._begin_beside(ToolCallPart, found)
+            self._function = Called(DiagnosticLog()), self._begin_beside(ToolCallPart, found)
         called, growing = self._function
         called.add(piece.name, piece.arguments)
         growing.name("name", called.name, found)

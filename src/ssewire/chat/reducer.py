@@ -191,8 +191,8 @@ class _Choice(FoldedChoice):
         self._message = Fields(MESSAGE)
         self.texts = Fields(TEXTS)
         self._audio: Fields | None = None
-        self._function_call: _Called | None = None
-        self.tool_calls = _ToolCalls(log)
+        self._function_call: Called | None = None
+        self.tool_calls = ToolCalls(log)
 
     def apply(self, piece: ChunkChoice) -> int:
         delta = piece.delta if piece.message is None else delta_of(piece)
@@ -238,7 +238,7 @@ class _Choice(FoldedChoice):
             tokens += self.tool_calls.apply(call)
         if delta.function_call is not None:
             if self._function_call is None:
-                self._function_call = _Called(self._log)
+                self._function_call = Called(self._log)
             tokens += self._function_call.add(delta.function_call.name, delta.function_call.arguments)
         if delta.audio is not None:
             if self._audio is None:
@@ -283,7 +283,7 @@ def _told_apart(name: str, parts: list[ContentPart]) -> list[tuple[str, str]]:
 # -- tool calls ------------------------------------------------------------------------------------------
 
 
-class _Called:
+class Called:
     """A name and what is passed: the arguments of a function, the input of a custom tool."""
 
     def __init__(self, log: DiagnosticLog) -> None:
@@ -318,13 +318,13 @@ class _Called:
         return self._progress.whole
 
 
-class _ToolCall:
+class CallSlot:
     """One slot: a call, whatever index or id its deltas came with."""
 
     def __init__(self, log: DiagnosticLog) -> None:
         self.fields = Fields(TOOL_CALL)
-        self.function: _Called | None = None
-        self.custom: _Called | None = None
+        self.function: Called | None = None
+        self.custom: Called | None = None
         self._log = log
 
     def apply(self, piece: ToolCallDelta) -> int:
@@ -332,11 +332,11 @@ class _ToolCall:
         tokens = 0
         if piece.function is not None:
             if self.function is None:
-                self.function = _Called(self._log)
+                self.function = Called(self._log)
             tokens += self.function.add(piece.function.name, piece.function.arguments)
         if piece.custom is not None:
             if self.custom is None:
-                self.custom = _Called(self._log)
+                self.custom = Called(self._log)
             tokens += self.custom.add(piece.custom.name, piece.custom.input)
         return tokens
 
@@ -357,27 +357,30 @@ class _ToolCall:
         return ToolCall(**fields)
 
 
-class _ToolCalls:
+class ToolCalls:
     """The tool calls of one choice, in order of first appearance, and which delta is whose.
 
     Providers contradict one another: some give every call the index 0, some give no index at all, some
     change the id of a call on its way, some give one call two indexes.
     """
 
+    last: CallSlot
+    """The call that the last piece belonged to."""
+
     def __init__(self, log: DiagnosticLog) -> None:
-        self.slots: list[_ToolCall] = []
-        self._by_index: dict[int, _ToolCall] = {}
-        self._by_id: dict[str, _ToolCall] = {}
+        self.slots: list[CallSlot] = []
+        self._by_index: dict[int, CallSlot] = {}
+        self._by_id: dict[str, CallSlot] = {}
         self._log = log
 
     def apply(self, piece: ToolCallDelta) -> int:
         function = piece.function
         # Most pieces are arguments for a call that is known by its index.
         if function is not None and piece.index in self._by_index:
-            slot = self._by_index[piece.index]
+            slot = self.last = self._by_index[piece.index]
             if slot.function is not None and piece == ToolCallDelta(piece.index, function=function):
                 return slot.function.add(function.name, function.arguments)
-        slot = self._slot(piece)
+        slot = self.last = self._slot(piece)
         if piece.index is not None:
             self._by_index[piece.index] = slot
         tokens = slot.apply(piece)
@@ -390,7 +393,7 @@ class _ToolCalls:
         called: Any = (self.slots[-1] if index is None else self._by_index[index]).function
         return partial(called.add, None)
 
-    def _slot(self, piece: ToolCallDelta) -> _ToolCall:
+    def _slot(self, piece: ToolCallDelta) -> CallSlot:
         known = self._by_id.get(piece.id) if piece.id else None
         if known is not None:
             if piece.index is not None and self._by_index.get(piece.index, known) is not known:
@@ -408,8 +411,8 @@ class _ToolCalls:
             self._log.note("tool_call_id", f"id {piece.id!r} for call {first_id!r}: taken as the same call")
         return slot
 
-    def _open(self) -> _ToolCall:
-        self.slots.append(_ToolCall(self._log))
+    def _open(self) -> CallSlot:
+        self.slots.append(CallSlot(self._log))
         return self.slots[-1]
 
 
