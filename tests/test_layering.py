@@ -29,7 +29,7 @@ _source
 _stream
 _dialects
 
-cli.inputs  cli.output  cli.replay  cli.check  cli.demo  cli
+cli.inputs  cli.output  cli.jobs  cli.replay  cli.check  cli.demo  cli
 __main__
 """.replace("\n\n", "\n<package>\n").split()
 """All modules, from the bottom to the top; `<package>` is `ssewire` itself."""
