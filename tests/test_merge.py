@@ -2,6 +2,7 @@
 
 import copy
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssewire._merge import (
+    BLOCK_PIECES,
     REPLACEMENT,
     Fields,
     First,
@@ -97,6 +99,32 @@ def test_pieces_of_text_are_joined_and_so_are_halves(added: list[str], text: str
         unwatched.add(piece)
     assert unwatched.value() == text
     assert unwatched.value() is unwatched.value() or text == REPLACEMENT or text.endswith(REPLACEMENT)
+
+
+@pytest.mark.parametrize("count", [BLOCK_PIECES - 1, BLOCK_PIECES, BLOCK_PIECES + 1, 3 * BLOCK_PIECES])
+def test_many_pieces_are_joined_in_their_order(count: int) -> None:
+    text = Text()
+    for at in range(count):
+        text.add(f"{at},")
+    text.add("\ud83d")
+    text.add("\ude00")
+    expected = "".join(f"{at}," for at in range(count)) + "😀"
+    assert text.value() == expected
+    text.add("!")
+    assert text.value() == expected + "!"
+
+
+def test_many_small_pieces_take_little_more_memory_than_the_text() -> None:
+    text = Text()
+    tracemalloc.start()
+    try:
+        for at in range(50_000):
+            text.add(f"{at:05}")
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used < 2 * 250_000
+    assert len(text.value()) == 250_000
 
 
 @given(st.lists(st.text(st.sampled_from("a\xe9\u20ac\ud83d\ud800\ude00\udfff"), max_size=4), max_size=5))

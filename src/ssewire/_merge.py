@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _HIGH: Final = re.compile("[\ud800-\udbff]")
 REPLACEMENT: Final = "\ufffd"
+BLOCK_PIECES: Final = 256
+"""So many pieces of a text are kept apart: each takes 60 bytes of memory beside its own few."""
 
 
 class Merge(Protocol):
@@ -78,22 +80,27 @@ class Text:
     that is alone, so far, is U+FFFD.
     """
 
-    __slots__ = ("_half", "_joined", "_pieces")
+    __slots__ = ("_blocks", "_half", "_joined", "_pieces")
 
     def __init__(self) -> None:
         self._joined = ""
         self._half = ""  # a first half that ends the text so far
-        self._pieces: list[str] = []  # not yet joined
+        self._blocks: list[str] = []  # not yet joined: what follows that
+        self._pieces: list[str] = []  # not yet joined: what follows the blocks
 
     def add(self, value: str) -> None:
         """Append a piece."""
         self._pieces.append(value)
+        if len(self._pieces) == BLOCK_PIECES:
+            self._blocks.append("".join(self._pieces))
+            self._pieces.clear()
 
     def value(self) -> str:
         """The text; one copy of it when a piece came since the last look, nothing otherwise."""
-        if self._pieces:
-            text, self._half = join_halves(self._half + "".join(self._pieces))
+        if self._pieces or self._blocks:
+            text, self._half = join_halves(self._half + "".join(self._blocks + self._pieces))
             self._joined += text
+            self._blocks.clear()
             self._pieces.clear()
         return self._joined + REPLACEMENT if self._half else self._joined
 
