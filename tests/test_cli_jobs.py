@@ -132,11 +132,17 @@ def test_many_empty_files_are_several_chunks(tmp_path: Path) -> None:
     assert len(list(jobs.chunks([empty] * 1000))) > 10
 
 
-def test_a_file_that_vanishes_while_it_is_looked_at_is_left_to_its_reader(
+def test_stdin_is_stdin_also_where_a_file_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "is_file", lambda self: True)
-    assert list(jobs.chunks([str(tmp_path / "gone")])) == [([str(tmp_path / "gone")], True)]
+    monkeypatch.chdir(tmp_path)
+    Path("-").touch()
+    assert list(jobs.chunks(["-"])) == [(["-"], False)]
+
+
+def test_a_pipe_is_read_here(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert list(jobs.chunks([str(tmp_path / "pipe")])) == [([str(tmp_path / "pipe")], False)]
 
 
 # -- what a process does, in this one --------------------------------------------------------------------

@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import threading
@@ -18,7 +19,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ssewire.cli.inputs import expand
+from ssewire.cli.inputs import STDIN, expand
 from ssewire.cli.output import CLEAN, INTERRUPTED, WRONG_USE, say
 
 if TYPE_CHECKING:
@@ -165,23 +166,33 @@ def chunks(files: Iterable[str]) -> Iterator[tuple[list[str], bool]]:
     """Put files together, so that handing them over pays.
 
     Returns:
-        The files, and whether another process can read them: not stdin, nor a descriptor of ours.
+        The files, and whether another process can read them.
     """
     chunk: list[str] = []
     size = 0
     for file in files:
-        away = not file.startswith(("/dev/", "/proc/")) and Path(file).is_file()
-        if chunk and (not away or size >= CHUNK_BYTES):
+        file_size = _size_of(file)
+        if chunk and (file_size is None or size >= CHUNK_BYTES):
             yield chunk, True
             chunk, size = [], 0
-        if away:
-            chunk.append(file)
-            with contextlib.suppress(OSError):  # it is gone; whoever reads it will say so
-                size += FILE_BYTES + Path(file).stat().st_size
-        else:
+        if file_size is None:
             yield [file], False
+        else:
+            chunk.append(file)
+            size += FILE_BYTES + file_size
     if chunk:
         yield chunk, True
+
+
+def _size_of(file: str) -> int | None:
+    """The size of a file that another process can read; None for stdin, a descriptor of ours, or no file."""
+    if file == STDIN or file.startswith(("/dev/", "/proc/")):
+        return None
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _print(file: str, future: Future[list[_Done]] | None, work: Work) -> Iterator[Outcome]:
