@@ -295,9 +295,12 @@ def slow_run(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     names = [str(tmp_path / str(number)) for number in (1, 2, 3, 4, 5, 6, 7)]
     for name in names:
         Path(name).touch()
+    # Buffered, so that what can be read here has been counted there.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     begun = Path(names[1] + ".begun")
     with subprocess.Popen(
         [sys.executable, str(program), *names],
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
