@@ -265,7 +265,7 @@ def test_a_reader_that_leaves_ends_the_processes(many: list[str]) -> None:
 # -- interruptions ---------------------------------------------------------------------------------------
 
 SLOW = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from ssewire.cli.jobs import for_each
 
@@ -278,6 +278,8 @@ def work(name):
 
 if __name__ == "__main__":
     import ssewire.cli.jobs
+    # A shell starts what it runs in the background without Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ssewire.cli.jobs.CHUNK_BYTES = 1
     print("ready", flush=True)
     sys.exit(for_each(sys.argv[1:], work, 2))
