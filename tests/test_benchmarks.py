@@ -1,4 +1,4 @@
-"""The benchmark runs, and checks what each contestant makes of the streams before it times them."""
+"""The benchmarks run, and check what they time."""
 
 from __future__ import annotations
 
@@ -36,15 +36,8 @@ def test_the_comparison_runs_and_prints_ratios(
     ]
     for table in tables[:-1]:
         rows = [line.split(" | ")[0] for line in table.splitlines()]
-        for contestant in (
-            "whole",
-            "tokenizer",
-            "httpx-sse + json",
-            "httpx2 + json",
-            "orjson alone",
-            "Struct alone",
-        ):
-            assert f"| {contestant}" in rows
+        assert {"| whole", "| tokenizer", "| httpx-sse + json", "| httpx2 + json"} < set(rows)
+        assert {"| orjson alone", "| json alone", "| Struct alone"} < set(rows)
     assert "| openai, accumulated |" in tables[-1]
 
 
@@ -80,3 +73,55 @@ def test_the_cost_of_parts_is_measured(
     assert [row.partition(",")[0] for row in rows[1:]] == [
         name for name in ("answer", "recorded", "responses", "recorded-responses") for _ in range(2)
     ]
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "signs"),
+    [
+        ("jobs.py", "--files 3 --events 5 --rounds 1", ("3 files of 5 events", "at most")),
+        (
+            "big_log.py",
+            "--mib 1 --kinds keep-alives answer shuffled large streams --ways events stream",
+            ("without a log", "keep-alives  events", "shuffled     stream", "streams      stream"),
+        ),
+        ("big_log.py", "--mib 1 --kinds answer --ways text json sse check", ("answer       check",)),
+        (
+            "growth.py",
+            "--max-mib 0.004 --max-single-mib 0.001 --rounds 1",
+            ("one_event     tokenized  1 byte", "many_events   watched    64 KiB"),
+        ),
+        (
+            "small.py",
+            "--rounds 1 --streams 3 --events 4",
+            ("import ssewire", "ResponsesStream", "openai", "KiB a stream"),
+        ),
+    ],
+    ids=["jobs", "big_log", "big_log by all commands", "growth", "small"],
+)
+def test_a_small_run_ends_well(
+    script: str,
+    options: str,
+    signs: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script, *options.split()])
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
+    out = capsys.readouterr().out
+    for sign in signs:
+        assert sign in out
+
+
+@pytest.mark.parametrize(
+    "script", ["compare.py", "parts.py", "jobs.py", "big_log.py", "growth.py", "small.py"]
+)
+def test_a_benchmark_tells_how_it_is_run(
+    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
+    assert stop.value.code == 0
+    assert f"python benchmarks/{script}" in capsys.readouterr().out

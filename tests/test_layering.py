@@ -42,7 +42,7 @@ testing.wire  testing.strategies  testing
 logs.detection  logs.capture  logs.redaction  logs.storage  logs.lines
     logs.foreign  logs.har  logs.cassettes  logs.records  logs.reading  logs.writing
     logs.heads  logs.recording  logs.play  logs.transports  logs.server  logs
-cli.inputs  cli.output  cli.replay  cli.check  cli.demo  cli.record  cli.serve  cli
+cli.inputs  cli.output  cli.jobs  cli.replay  cli.check  cli.demo  cli.record  cli.serve  cli
 __main__
 """.replace("\n\n", "\n<package>\n").split()
 """All modules, from the bottom to the top; `<package>` is `ssewire` itself."""

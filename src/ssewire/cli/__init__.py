@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ssewire.cli import check, demo, record, replay, serve
-from ssewire.cli.output import CLEAN, INTERRUPTED
+from ssewire.cli.output import CLEAN, INTERRUPTED, WRONG_USE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our answers has seen enough, as `head` does; Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our answers has seen enough, as `head` does.
+        _drop_stdout()
         return CLEAN
+    except OSError as error:
+        # A file that cannot be read is a finding; a stdout that cannot be written, as on a full disk, is not.
+        _drop_stdout()
+        print(f"ssewire: stdout: {error.strerror or error}", file=sys.stderr)
+        return WRONG_USE
     return code
+
+
+def _drop_stdout() -> None:
+    """What is not written yet goes nowhere; Python would complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire._dialects import DIALECTS, ResponsesStream
+from ssewire.cli import jobs
 from ssewire.cli.inputs import open_stream
-from ssewire.cli.output import FINDINGS, finding, for_each, json_line, told
+from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, told
 from ssewire.errors import SSEWireError
 from ssewire.events import UnknownEvent
 from ssewire.responses.compare import Difference, DifferenceKind
@@ -45,22 +47,21 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument(
         "--dialect", choices=tuple(DIALECTS), help="what the streams are; by default their events tell"
     )
+    jobs.add_to(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Check each file."""
-    odd = False
+    work = functools.partial(_print_check, json=options.json, strict=options.strict, dialect=options.dialect)
+    return jobs.for_each(options.files, work, options.jobs)
 
-    def work(name: str) -> str:
-        nonlocal odd
-        report, found = _check(name, options.dialect)
-        odd = odd or _is_odd(report)
-        print(json_line(report) if options.json else "\n".join(_lines(report)))
-        return found
 
-    code = for_each(options.files, work)
-    return max(code, FINDINGS) if odd and options.strict else code
+def _print_check(name: str, *, json: bool, strict: bool, dialect: DialectName | None) -> jobs.Outcome:
+    """Check one body, and print the report."""
+    report, found = _check(name, dialect)
+    print(json_line(report) if json else "\n".join(_lines(report)))
+    return FINDINGS if found or (strict and _is_odd(report)) else CLEAN, found
 
 
 def _check(name: str, dialect: DialectName | None) -> tuple[dict[str, Any], str]:

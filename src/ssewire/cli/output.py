@@ -8,48 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ssewire.cli.inputs import expand
 from ssewire.errors import EmptyStreamError, NotAnEventStreamError, ProviderError, SSEWireError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from ssewire._stream import Stream
 
 CLEAN: Final = 0
 FINDINGS: Final = 1
 WRONG_USE: Final = 2
 INTERRUPTED: Final = 130
-
-
-def for_each(names: Iterable[str], work: Callable[[str], str]) -> int:
-    """Do a piece of work for each file meant; a bad file does not stop the others.
-
-    Args:
-        names: Files, folders, patterns, `-`.
-        work: Does it for one file, and returns what it found wrong with it.
-
-    Returns:
-        The exit code.
-    """
-    code = CLEAN
-    files = list(expand(names))
-    if not files:
-        say("no .sse files there")
-        code = WRONG_USE
-    for file in files:
-        try:
-            found = work(file)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            say(f"{file}: {error.strerror or error}")
-            code = WRONG_USE
-            continue
-        if found:
-            say(f"{file}: {found}")
-            code = max(code, FINDINGS)
-    return code
 
 
 def say(line: str) -> None:

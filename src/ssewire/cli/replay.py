@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire._dialects import DIALECTS
 from ssewire._wire.encoder import encode_event
 from ssewire._wire.tokenizer import Tokenizer
+from ssewire.cli import jobs
 from ssewire.cli.inputs import open_stream, reads_of
-from ssewire.cli.output import finding, for_each, json_line, told
+from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, told
 from ssewire.errors import EventDecodeError, SSEWireError
 
 if TYPE_CHECKING:
@@ -43,18 +45,24 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument(
         "--dialect", choices=tuple(DIALECTS), help="what the streams are; by default their events tell"
     )
+    jobs.add_to(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Replay each file."""
-    return for_each(options.files, lambda name: _replay(name, options.form, options.dialect))
+    work = functools.partial(_replay, form=options.form, dialect=options.dialect)
+    return jobs.for_each(options.files, work, options.jobs)
 
 
-def _replay(name: str, form: str, dialect: DialectName | None) -> str:
-    """Replay one body; returns what is wrong with it."""
-    if form == "sse":
-        return _rewrite(reads_of(name))
+def _replay(name: str, form: str, dialect: DialectName | None) -> jobs.Outcome:
+    """Replay one body."""
+    found = _rewrite(reads_of(name)) if form == "sse" else _print_as(form, name, dialect)
+    return FINDINGS if found else CLEAN, found
+
+
+def _print_as(form: str, name: str, dialect: DialectName | None) -> str:
+    """Print one body in one form; returns what is wrong with it."""
     known, stream = open_stream(name, dialect)
     problem: SSEWireError | None = None
     with stream:
