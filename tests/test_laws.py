@@ -184,7 +184,7 @@ def test_a_stream_gives_back_what_was_streamed(dialect: DialectName, data: st.Da
 
 @pytest.mark.parametrize(("dialect", "quirk"), EACH_QUIRK)
 @given(data=st.data())
-@examples(6)
+@examples(10)
 def test_each_quirk_alone_is_understood(dialect: DialectName, quirk: str, data: st.DataObject) -> None:
     check_answer(data.draw(STRATEGIES[dialect](quirks=[quirk])))
 

@@ -1,4 +1,7 @@
-"""Faults that somebody might write, planted in a copy of the package: the laws find each in a usual run."""
+"""Faults that somebody might write, planted in a copy of the package: the laws find each.
+
+They are tried eight times as often as in a usual run, so that chance has no say in it.
+"""
 
 from __future__ import annotations
 
@@ -50,13 +53,11 @@ FAULTS = [
     Fault(
         "the fast way takes a bare CR for data",
         "_wire/tokenizer.py",
-        """if data.count(b"\\r") != data.count(b"\\r\\n"):
+        """if _CR in data:
                 return None
-            data = data.replace(b"\\r\\n", b"\\n")
         return data.split""",
         """if False:
                 return None
-            data = data.replace(b"\\r\\n", b"\\n")
         return data.split""",
         WIRE,
     ),
@@ -143,7 +144,7 @@ def plant(tmp_path: Path) -> Callable[[Fault], Path]:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
 def test_a_planted_fault_is_found(fault: Fault, plant: Callable[[Fault], Path]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    environment |= {"PYTHONPATH": str(plant(fault)), "SSEWIRE_PLANTED": "1", "SSEWIRE_EXAMPLES": "3"}
+    environment |= {"PYTHONPATH": str(plant(fault)), "SSEWIRE_PLANTED": "1", "SSEWIRE_EXAMPLES": "8"}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "--tb=line"]
     done = subprocess.run(
