@@ -75,6 +75,16 @@ def test_the_cost_of_parts_is_measured(
     ]
 
 
+def test_lines_are_profiled(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--workload", "answer", "--deltas", "30", "--rounds", "1", "--lines", "4"]
+    monkeypatch.setattr(sys, "argv", ["lines.py", *options])
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    runpy.run_path(str(BENCHMARKS / "lines.py"), run_name="__main__")
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert len(rows) == 4
+    assert "_stream.py" in rows[0]
+
+
 @pytest.mark.parametrize(
     ("script", "options", "signs"),
     [
@@ -114,7 +124,7 @@ def test_a_small_run_ends_well(
 
 
 @pytest.mark.parametrize(
-    "script", ["compare.py", "parts.py", "jobs.py", "big_log.py", "growth.py", "small.py"]
+    "script", ["compare.py", "parts.py", "lines.py", "jobs.py", "big_log.py", "growth.py", "small.py"]
 )
 def test_a_benchmark_tells_how_it_is_run(
     script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
