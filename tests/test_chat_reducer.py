@@ -217,13 +217,13 @@ def rows(table: dict[str, list[tuple[list[Any], Any]]]) -> pytest.MarkDecorator:
 
 
 def test_each_field_of_the_tables_has_a_row_here() -> None:
-    assert CHUNK_ROWS.keys() == CHUNK.rows.keys()
-    assert CHOICE_ROWS.keys() == CHOICE.rows.keys()
-    assert TEXT_ROWS.keys() == TEXTS.rows.keys()
-    assert MESSAGE_ROWS.keys() == MESSAGE.rows.keys()
-    assert LOGPROB_ROWS.keys() == LOGPROBS.rows.keys()
-    assert AUDIO_ROWS.keys() == AUDIO.rows.keys()
-    assert CALL_ROWS.keys() == TOOL_CALL.rows.keys()
+    assert CHUNK_ROWS.keys() == CHUNK.keys()
+    assert CHOICE_ROWS.keys() == CHOICE.keys()
+    assert TEXT_ROWS.keys() == TEXTS.keys()
+    assert MESSAGE_ROWS.keys() == MESSAGE.keys()
+    assert LOGPROB_ROWS.keys() == LOGPROBS.keys()
+    assert AUDIO_ROWS.keys() == AUDIO.keys()
+    assert CALL_ROWS.keys() == TOOL_CALL.keys()
 
 
 def check(found: Any, result: Any) -> None:

@@ -20,7 +20,6 @@ from ssewire._merge import (
     Merge,
     Merged,
     ReasoningDetails,
-    Table,
     Text,
     join_halves,
     whole_text,
@@ -353,7 +352,7 @@ class Piece:
 
 
 def test_a_table_says_how_each_field_merges() -> None:
-    fields = Fields(Table({"id": First, "text": Text}))
+    fields = Fields({"id": First, "text": Text})
     assert fields.values() == {}
     assert fields.get("text") is None
     fields.add(Piece(text="a", beside=1))
@@ -365,7 +364,7 @@ def test_a_table_says_how_each_field_merges() -> None:
 
 
 def test_a_field_that_only_empty_values_came_for_has_none() -> None:
-    fields = Fields(Table({"id": First, "text": Text}))
+    fields = Fields({"id": First, "text": Text})
     fields.add(Piece(id="", text=""))
     assert fields.values() == {"text": ""}
 
@@ -388,7 +387,7 @@ def test_a_half_in_a_list_that_comes_after_a_look_is_replaced_too() -> None:
 
 
 def test_values_that_were_handed_out_are_not_altered() -> None:
-    fields = Fields(Table({"beside": Items}))
+    fields = Fields({"beside": Items})
     fields.merge("beside").add([1])
     values = fields.values()
     fields.merge("beside").add([2])

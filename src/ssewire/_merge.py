@@ -7,13 +7,15 @@ a field that only null came for stays as if nobody had sent it.
 from __future__ import annotations
 
 import re
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    Table = Mapping[str, Callable[[], "Merge"]]
+    """How each field of an object merges."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _HIGH: Final = re.compile("[\ud800-\udbff]")
@@ -268,19 +270,6 @@ def _continues(piece: dict[str, Any], entry: dict[str, Any]) -> bool:
     )
 
 
-class Table:
-    """How each field of an object merges.
-
-    Args:
-        rows: What merges a field, by its name; two fields at least.
-    """
-
-    def __init__(self, rows: Mapping[str, Callable[[], Merge]]) -> None:
-        self.rows = rows
-        # One call in C for all the fields of an object: half the cost of a call for each.
-        self.values_of: Callable[[object], tuple[Any, ...]] = attrgetter(*rows)
-
-
 class Fields:
     """The fields of one object, merged by a table."""
 
@@ -292,7 +281,8 @@ class Fields:
 
     def add(self, piece: object) -> None:
         """Take the fields of a Struct that are in the table and have a value."""
-        for name, value in zip(self._table.rows, self._table.values_of(piece), strict=True):
+        for name in self._table:
+            value = getattr(piece, name)
             if value is not None:
                 self.merge(name).add(value)
 
@@ -300,7 +290,7 @@ class Fields:
         """What merges a field."""
         merge = self._merges.get(name)
         if merge is None:
-            merge = self._merges[name] = self._table.rows[name]()
+            merge = self._merges[name] = self._table[name]()
         return merge
 
     def get(self, name: str) -> Any:

@@ -21,7 +21,6 @@ from ssewire._merge import (
     Last,
     Merged,
     ReasoningDetails,
-    Table,
     Text,
     without_halves,
 )
@@ -49,82 +48,71 @@ from ssewire.usage import CompletionUsage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ssewire._merge import Table
     from ssewire.events import DiagnosticLog
 
-CHUNK: Final = Table(
-    {
-        "id": First,  # Azure sends an empty one first
-        "created": First,
-        "model": First,
-        "service_tier": Last,
-        "system_fingerprint": Last,
-        "usage": LastUsage,
-        "moderation": Last,
-        "x_groq": Merged,
-        "prompt_filter_results": partial(Keyed, "prompt_index"),
-        "prompt_annotations": partial(Keyed, "prompt_index"),
-        "latency_checkpoint": Last,
-        "citations": Last,  # repeated whole in every chunk
-        "search_results": Last,
-        "images": Last,
-        "provider": Last,
-        "provider_metadata": Last,
-        "sla_metrics": Last,
-        "time_info": Last,
-        "timings": Last,
-        "cost": Last,
-        "prompt_token_ids": Last,
-    }
-)
-CHOICE: Final = Table(
-    {
-        "finish_reason": Last,
-        "content_filter_results": Merged,
-        "content_filter_offsets": Items,
-        "matched_stop": Last,
-        "stop_reason": Last,
-        "native_finish_reason": Last,
-        "token_ids": Items,
-        "seed": Last,
-        "raw_output": Last,
-    }
-)
-TEXTS: Final = Table(
-    {
-        "content": Text,
-        "refusal": Text,
-        "reasoning_content": Text,
-        "reasoning": Text,
-    }
-)
-MESSAGE: Final = Table(
-    {
-        "role": First,
-        "annotations": Items,
-        "reasoning_details": ReasoningDetails,
-        "channel": Last,
-        "executed_tools": partial(
-            Keyed, "index", "arguments"
-        ),  # first the call, then the call with its output
-        "reasoning_steps": Items,
-        "images": Items,
-        "provider_metadata": Last,
-        "token_id": Last,
-    }
-)
-LOGPROBS: Final = Table(
-    {
-        "content": Items,
-        "refusal": Items,
-        "reasoning_content": Items,
-        "tokens": Items,
-        "token_logprobs": Items,
-        "token_ids": Items,
-        "top_logprobs": Items,
-    }
-)
-AUDIO: Final = Table({"id": First, "data": Text, "transcript": Text, "expires_at": Last})
-TOOL_CALL: Final = Table({"id": First, "type": First, "extra_content": Merged})
+CHUNK: Final[Table] = {
+    "id": First,  # Azure sends an empty one first
+    "created": First,
+    "model": First,
+    "service_tier": Last,
+    "system_fingerprint": Last,
+    "usage": LastUsage,
+    "moderation": Last,
+    "x_groq": Merged,
+    "prompt_filter_results": partial(Keyed, "prompt_index"),
+    "prompt_annotations": partial(Keyed, "prompt_index"),
+    "latency_checkpoint": Last,
+    "citations": Last,  # repeated whole in every chunk
+    "search_results": Last,
+    "images": Last,
+    "provider": Last,
+    "provider_metadata": Last,
+    "sla_metrics": Last,
+    "time_info": Last,
+    "timings": Last,
+    "cost": Last,
+    "prompt_token_ids": Last,
+}
+CHOICE: Final[Table] = {
+    "finish_reason": Last,
+    "content_filter_results": Merged,
+    "content_filter_offsets": Items,
+    "matched_stop": Last,
+    "stop_reason": Last,
+    "native_finish_reason": Last,
+    "token_ids": Items,
+    "seed": Last,
+    "raw_output": Last,
+}
+TEXTS: Final[Table] = {
+    "content": Text,
+    "refusal": Text,
+    "reasoning_content": Text,
+    "reasoning": Text,
+}
+MESSAGE: Final[Table] = {
+    "role": First,
+    "annotations": Items,
+    "reasoning_details": ReasoningDetails,
+    "channel": Last,
+    "executed_tools": partial(Keyed, "index", "arguments"),  # first the call, then the call with its output
+    "reasoning_steps": Items,
+    "images": Items,
+    "provider_metadata": Last,
+    "token_id": Last,
+}
+LOGPROBS: Final[Table] = {
+    "content": Items,
+    "refusal": Items,
+    "reasoning_content": Items,
+    "tokens": Items,
+    "token_logprobs": Items,
+    "token_ids": Items,
+    "top_logprobs": Items,
+}
+AUDIO: Final[Table] = {"id": First, "data": Text, "transcript": Text, "expires_at": Last}
+TOOL_CALL: Final[Table] = {"id": First, "type": First, "extra_content": Merged}
 
 
 class ChatReducer(ChoicesReducer[ChatCompletionChunk, ChatCompletion]):
@@ -227,7 +215,8 @@ class _Choice(FoldedChoice):
             for call in calls or ():
                 tokens += self.tool_calls.apply(call)
             return tokens
-        for name, value in zip(TEXTS.rows, TEXTS.values_of(delta), strict=True):
+        for name in TEXTS:
+            value = getattr(delta, name)
             if value is None:
                 continue
             for field, text in ((name, value),) if isinstance(value, str) else _told_apart(name, value):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ssewire._choices import ChoicesReducer, FoldedChoice, LastUsage
-from ssewire._merge import First, Items, Keyed, Last, Merged, Table, Text
+from ssewire._merge import First, Items, Keyed, Last, Merged, Text
 from ssewire.completions.types import (
     Completion,
     CompletionChoice,
@@ -19,44 +19,39 @@ from ssewire.completions.types import (
 )
 
 if TYPE_CHECKING:
+    from ssewire._merge import Table
     from ssewire.events import DiagnosticLog
 
-CHUNK: Final = Table(
-    {
-        "id": First,
-        "created": First,
-        "model": First,
-        "system_fingerprint": Last,
-        "usage": LastUsage,
-        "prompt_filter_results": partial(Keyed, "prompt_index"),
-        "provider": Last,
-        "timings": Last,
-        "prompt_token_ids": Last,
-    }
-)
-CHOICE: Final = Table(
-    {
-        "text": Text,
-        "finish_reason": Last,
-        "content_filter_results": Merged,
-        "matched_stop": Last,
-        "stop_reason": Last,
-        "token_ids": Items,
-        "prompt_token_ids": Last,
-        "prompt_logprobs": Last,
-        "native_finish_reason": Last,
-    }
-)
-LOGPROBS: Final = Table(
-    {
-        "text_offset": Items,
-        "token_logprobs": Items,
-        "tokens": Items,
-        "top_logprobs": Items,
-        "content": Items,
-        "token_ids": Items,
-    }
-)
+CHUNK: Final[Table] = {
+    "id": First,
+    "created": First,
+    "model": First,
+    "system_fingerprint": Last,
+    "usage": LastUsage,
+    "prompt_filter_results": partial(Keyed, "prompt_index"),
+    "provider": Last,
+    "timings": Last,
+    "prompt_token_ids": Last,
+}
+CHOICE: Final[Table] = {
+    "text": Text,
+    "finish_reason": Last,
+    "content_filter_results": Merged,
+    "matched_stop": Last,
+    "stop_reason": Last,
+    "token_ids": Items,
+    "prompt_token_ids": Last,
+    "prompt_logprobs": Last,
+    "native_finish_reason": Last,
+}
+LOGPROBS: Final[Table] = {
+    "text_offset": Items,
+    "token_logprobs": Items,
+    "tokens": Items,
+    "top_logprobs": Items,
+    "content": Items,
+    "token_ids": Items,
+}
 
 
 class CompletionsReducer(ChoicesReducer[CompletionChunk, Completion]):
