@@ -352,6 +352,8 @@ class Parser(Generic[E, S]):
 
     def take(self, data: Any, now: float) -> E | None:
         """`push` what was read at that time, then `pull`: for a stream that is read event by event."""
+        # A live stream has an event a read: most continue a run, and most of the others are one plain event.
+        # Neither needs the queue, which costs as much as all the rest (docs/performance.md).
         if self.plain and type(data) is bytes:
             event = self._run.take_read(data) if len(data) <= self._max_plain_size else None
             if event is not None:
