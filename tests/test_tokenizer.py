@@ -368,6 +368,25 @@ def test_callbacks_get_bytes() -> None:
     assert {type(part) for part in got} == {bytes}
 
 
+@pytest.mark.parametrize(
+    ("read", "rest"),
+    [
+        (b":a\n\ndata:b\n\n", b"data:b\n\n"),
+        (b":a\r\n\r\n:b\ndata:c\n\n", b"data:c\n\n"),
+        (b":a\rdata:b\n\n", b":a\rdata:b\n\n"),  # the exact way knows where it ends
+        (b":a\n:b", b":b"),
+        (b"data:a\n\n", b"data:a\n\n"),
+    ],
+)
+def test_comments_that_nobody_wants_are_skipped(read: bytes, rest: bytes) -> None:
+    tokenizer = Tokenizer()
+    assert tokenizer.skip_comments(read) == read  # at first, a byte order mark may stand before them
+    tokenizer.feed(b"data:first\n\n")
+    begun = tokenizer.position
+    assert tokenizer.skip_comments(read) == rest
+    assert tokenizer.position == begun + len(read) - len(rest)
+
+
 @pytest.mark.parametrize("length", [REPORTED - 1, REPORTED, REPORTED + 1, 2 * REPORTED + 7])
 @pytest.mark.parametrize("size", [7, 1000, REPORTED, MIB])
 def test_comments_and_unknown_fields_are_cut_at_64_kib(length: int, size: int) -> None:
