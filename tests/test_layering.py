@@ -32,6 +32,7 @@ _parser
 _source
 _bounded
 _part_events
+_stalling
 _stream
 _dialects
 
@@ -59,6 +60,7 @@ MECHANISM = (
     "_timing",
     "_parser",
     "_source",
+    "_stalling",
     "_stream",
 )
 OUTSIDE = {"msgspec"}

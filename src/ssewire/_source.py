@@ -41,6 +41,10 @@ class Source(_Head):
         """The bytes. What the source raises passes through."""
         self._closers = _closers(closing, "close")
 
+    def read(self) -> Any:
+        """The next bytes, or None at the end."""
+        return next(self.reads, None)
+
     @property
     def holds(self) -> bool:
         """Whether there is something to close."""
