@@ -168,13 +168,14 @@ class Witness:
     def read(self, seconds: float | None, size: int) -> None:
         """A read of so many bytes came."""
 
-    def event(self, ordinal: int, what: str, part: int | None, data: bytes) -> None:
+    def event(self, ordinal: int, what: str, part: int | None, brought: str, data: bytes) -> None:
         """An event came with the last read.
 
         Args:
             ordinal: Its number, from 1.
-            what: Its type, or what it brought.
+            what: Its type, or what it brought, in a word.
             part: The part that it told of, or None.
+            brought: What it appended to parts; perhaps nothing.
             data: Its data.
         """
 
@@ -335,7 +336,7 @@ class _Look:
     def _take_malformed(self, raw: bytes, error: EventDecodeError) -> None:
         """An event did not decode, and is skipped."""
         self._report.events += 1
-        self._witness.event(self._report.events, f"malformed: {error.reason}", None, raw)
+        self._witness.event(self._report.events, f"malformed: {error.reason}", None, "", raw)
 
     def _take_event(self, event: Any, raw: bytes) -> None:
         self._report.events += 1
@@ -346,7 +347,8 @@ class _Look:
         what = getattr(event, "type", None)
         if not (isinstance(what, str) and what):
             what = ", ".join(dict.fromkeys(self._name_of(each) for each in told)) or "chunk"
-        self._witness.event(self._report.events, what, told[-1].index if told else None, raw)
+        brought = "".join(each.delta for each in told if isinstance(each, PartDelta))
+        self._witness.event(self._report.events, what, told[-1].index if told else None, brought, raw)
 
     def _name_of(self, told: PartEvent) -> str:
         """What an event of a part brings, in a word."""
