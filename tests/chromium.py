@@ -1,4 +1,4 @@
-"""A Chromium without a window, driven over its debugging pipe: it opens pages, types, and tells what they did."""
+"""A Chromium without a window, driven over its debugging pipe: it opens pages, types, tells what happens."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ class Chromium:
         )
         os.close(theirs_in)
         os.close(theirs_out)
-        self._in, self._out = open(ours_in, "rb", buffering=0), open(ours_out, "wb", buffering=0)
+        self._in, self._out = ours_in, ours_out
         self._rest = bytearray()
         self._number = 0
         self._events: list[dict[str, Any]] = []
 
     def close(self) -> None:
         """End it."""
-        self._out.close()
-        self._in.close()
+        os.close(self._out)
+        os.close(self._in)
         self._process.terminate()
         try:
             self._process.wait(10)
@@ -88,7 +88,9 @@ class Chromium:
         command = {"id": self._number, "method": method, "params": parameters}
         if session is not None:
             command["sessionId"] = session
-        self._out.write(json.dumps(command).encode() + b"\0")
+        data = json.dumps(command).encode() + b"\0"
+        while data:
+            data = data[os.write(self._out, data) :]
         while True:
             message = self._receive()
             if message.get("id") == self._number:
@@ -99,7 +101,7 @@ class Chromium:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            data = self._in.read(65_536)
+            data = os.read(self._in, 65_536)
             assert data, "the browser has ended"
             self._rest += data
         message, _, rest = bytes(self._rest).partition(b"\0")

@@ -213,7 +213,7 @@ def seconds(value: float | None) -> str:
     """A time for people: three digits."""
     if value is None:
         return "?"
-    if value < 1:
+    if value < 0.9995:  # which would be 1e+03 ms
         return f"{value * 1000:.3g} ms"
     return f"{value:.3g} s" if value < 1000 else f"{value:,.0f} s"
 
@@ -254,7 +254,7 @@ def _bar(cells: list[int], blocks: str) -> str:
 
 
 def _note(part: PartReport) -> str:
-    note = counted(part.chars, "char")
+    note = counted(part.chars, "char") if part.chars else "no text"
     if part.first is not None and part.last is not None:
         note += f", {seconds(part.first)}"
         note += f" to {seconds(part.last)}" if part.last > part.first else ""

@@ -59,7 +59,7 @@
 
   function time(seconds) {
     if (seconds === null || seconds === undefined) return "–";
-    return seconds < 1 ? `${digits(seconds * 1000)} ms` : `${digits(seconds)} s`;
+    return seconds < 0.9995 ? `${digits(seconds * 1000)} ms` : `${digits(seconds)} s`;
   }
 
   const clock = seconds => (seconds === null ? "–" : `${seconds.toFixed(3)} s`); // times below each other
@@ -185,7 +185,7 @@
   }
 
   function timeline(report, data, jump, choose) {
-    const length = (report.timed ? report.last_byte : report.events) || 1;
+    const length = Math.max(1e-6, (report.timed ? report.last_byte : report.events) || 1);
     const said = el("div", { class: "said", tabindex: 0, hidden: "" });
     const lanes = el("div", { class: "lanes" }, el("div", { class: "axis", "aria-hidden": "true" }, ...ticks(length, report.timed)),
       el("span", {}));
@@ -204,7 +204,8 @@
     function extent(part) { // a line from where a part begins to where it ends, even if nothing is in it
       const [from, to] = report.timed ? [part.first, part.last] : [part.first_event - 1, part.last_event];
       const wide = Math.max(3, (to - from) / length * 1000).toFixed(2);
-      return `M${Math.min(997, from / length * 1000).toFixed(2)} 28v-2h${wide}v2z`;
+      const tall = part.chars ? 2 : 10;
+      return `M${Math.min(997, from / length * 1000).toFixed(2)} 28v-${tall}h${wide}v${tall}z`;
     }
     function select(part, label) {
       const pressed = label.getAttribute("aria-pressed") === "true";

@@ -269,14 +269,14 @@ class _Look:
             self._problem = error
         report.end = end
         report.verdict = parser.verdict
-        report.model = parser.model
         report.unknown_events = dict(self._unknown)
         report.timed = report.timed and report.reads > 0
         try:
+            message = parser.message()
+            report.model, report.finish_reason = message.model, message.raw_finish_reason
+            report.usage = message.usage and msgspec.structs.replace(message.usage, raw=None)
             if isinstance(parser, ResponsesParser) and parser.verdict in COMPARABLE:
                 report.differences = [_difference(each) for each in parser.compare()[:MAX_DIFFERENCES]]
-            message = parser.message()
-            report.finish_reason, report.usage = message.raw_finish_reason, message.usage
         except EventDecodeError as error:  # the response inside the terminal event
             self._problem = self._problem or error
         report.diagnostics = parser.diagnostics
@@ -346,7 +346,8 @@ class _Look:
         self._take_parts(told)
         what = getattr(event, "type", None)
         if not (isinstance(what, str) and what):
-            what = ", ".join(dict.fromkeys(self._name_of(each) for each in told)) or "chunk"
+            news = [each for each in told if not isinstance(each, PartEnd)]
+            what = ", ".join(dict.fromkeys(map(self._name_of, news or told))) or "chunk"
         brought = "".join(each.delta for each in told if isinstance(each, PartDelta))
         self._witness.event(self._report.events, what, told[-1].index if told else None, brought, raw)
 

@@ -54,7 +54,7 @@ class Columns:
         found = [0] * count
         for column, amount in self.pairs(row):
             middle = (column + 0.5) * self.width
-            found[min(count - 1, int(middle / length * count)) if length else 0] += amount
+            found[int(min(count - 1, middle / length * count)) if length else 0] += amount
         return found
 
 
@@ -102,9 +102,8 @@ class GapCounter:
     def _quantile(self, share: float) -> float:
         """The shortest length that so large a share of the gaps does not exceed."""
         left = math.ceil(share * self._counts.total())
-        found = 0.0
-        for found in sorted(self._counts):
-            left -= self._counts[found]
-            if left <= 0:
-                break
+        lengths = iter(sorted(self._counts))
+        found = next(lengths)
+        while (left := left - self._counts[found]) > 0:
+            found = next(lengths)
         return found
