@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -101,6 +102,8 @@ class Chromium:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._in], [], [], SECONDS)
+            assert ready, "the browser does not answer"
             data = os.read(self._in, 65_536)
             assert data, "the browser has ended"
             self._rest += data

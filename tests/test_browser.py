@@ -158,16 +158,21 @@ def test_without_times_the_page_says_so(browser: Chromium, tmp_path: Path) -> No
         assert_calm(tab)
 
 
-@pytest.mark.parametrize("name", ["responses/reasoning-text.sse", "responses/text.sse"])
-def test_responses_show_what_differs_from_the_final_object(
-    browser: Chromium, tmp_path: Path, name: str
-) -> None:
-    body = (CORPUS / name).read_bytes()
-    wrong = body.replace(b'"status":"completed","role":"assistant"', b'"status":"odd","role":"assistant"')
-    captures = [Capture(HEAD, [(1.0, each)], End("eof")) for each in (body, wrong)]
+def test_responses_show_what_differs_from_the_final_object(browser: Chromium, tmp_path: Path) -> None:
+    body = (CORPUS / "responses" / "text.sse").read_bytes()
+    at = body.index(b"response.completed")
+    model = json.loads(body[at:].partition(b"data: ")[2].partition(b"\n")[0])["response"]["model"].encode()
+    other = body[:at] + body[at:].replace(model, b"<b>another</b>")
+    captures = [Capture(HEAD, [(1.0, each)], End("eof")) for each in (body, other, body[:at])]
+    told = []
     with browser.open(page_of(tmp_path, *captures)) as tab:
-        assert "Streamed and final" in text_of(tab, "main")[0]
+        for number in range(3):
+            tab.run(f"document.querySelectorAll('nav button')[{number}].click()")
+            told += text_of(tab, "section[aria-label='Streamed and final']")
         assert_calm(tab)
+    assert "None: what was streamed is what the server's own final object says." in told[0]
+    assert told[1].split()[-4:] == ["model", "different", f'"{model.decode()}"', '"<b>another</b>"']
+    assert "did not come" in told[2]
 
 
 HOSTILE = (
