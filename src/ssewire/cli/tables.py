@@ -241,7 +241,7 @@ def rows_of(report: Report, columns: Columns, room: int, blocks: str) -> Iterato
     if len(report.parts) > SHOWN_PARTS:
         more = len(report.parts) - SHOWN_PARTS + report.more_parts
         yield Row("", f"and {counted(more, 'more part')}", "", "")
-    if "reads" not in report.unknown:
+    if report.timed and "reads" not in report.unknown:
         bar = _bar(columns.cells(READS_ROW, length, room), blocks)
         yield Row("reads", bar, counted(report.reads, "read"), "reads")
 

@@ -217,8 +217,8 @@
       said.classList.toggle("mono", kindOf(part) !== "text" && kindOf(part) !== "reasoning");
       said.textContent = text + (cut ? `\n[${counted(cut, "more character")} not in this page]` : "") || "(nothing)";
     }
-    if (!report.unknown.includes("reads") && report.reads) {
-      const whole = !data.left_out.reads && report.timed;
+    if (report.timed && !report.unknown.includes("reads")) {
+      const whole = !data.left_out.reads;
       const path = whole ? stems(data.reads, length) : bars(data.columns[BYTES] || [], data.width, length);
       const most = data.reads.reduce((found, read) => Math.max(found, read[1]), 0);
       lanes.append(el("span", { class: "label", kind: "reads" }, "reads"),

@@ -188,8 +188,8 @@ class Looked(NamedTuple):
 
     report: Report
     columns: Columns
-    """How much came when: of each part characters, by its index; reads and bytes. In seconds where the
-    report is `timed`, otherwise by number of the event."""
+    """How much came when: of each part characters, by its index. In seconds, and with reads and bytes, where
+    the report is `timed`; otherwise by number of the event."""
 
 
 def look(
@@ -320,18 +320,14 @@ class _Look:
         if data:
             report.first_byte = self._now if report.first_byte is None else report.first_byte
             report.last_byte = self._now
-        self._count(READS_ROW, 1)
-        self._count(BYTES_ROW, len(data))
+        if self._now is not None:
+            self.by_time.add(READS_ROW, self._now, 1)
+            self.by_time.add(BYTES_ROW, self._now, len(data))
         self._witness.read(self._now if report.timed else None, len(data))
         if not self._over:
             self.parser.push(data)
             self._pull()
             self._see_tokens()
-
-    def _count(self, row: int, amount: int) -> None:
-        self.by_event.add(row, max(0, self._report.events - 1), amount)
-        if self._now is not None:
-            self.by_time.add(row, self._now, amount)
 
     def _take_malformed(self, raw: bytes, error: EventDecodeError) -> None:
         """An event did not decode, and is skipped."""
@@ -400,7 +396,9 @@ class _Look:
     def _go_on(self, part: PartReport, told: PartDelta | PartEnd) -> None:
         if isinstance(told, PartDelta):
             part.last_event, part.last = self._report.events, self._now
-            self._count(part.index, len(told.delta))
+            self.by_event.add(part.index, self._report.events - 1, len(told.delta))
+            if self._now is not None:
+                self.by_time.add(part.index, self._now, len(told.delta))
             return
         whole = told.part
         part.name = getattr(whole, "name", "") or getattr(whole, "kind", "")
