@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from capture_cases import BODY, CHUNK, HEAD, story
-from ssewire.cli import inspect, main
+from ssewire.cli import inspect, main, parser
 from ssewire.cli.output import FINDINGS, INTERRUPTED, WRONG_USE
 from ssewire.logs import Capture, CaptureWriter, End, read_captures, write_captures
 
@@ -144,6 +144,20 @@ def test_a_page_is_written_instead(log: Path, tmp_path: Path, capsys: pytest.Cap
 def test_a_page_and_json_together(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(log), "--json", "--html", str(tmp_path / "page.html")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_who_has_read_enough_json_gets_a_page_of_it(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: object) -> str:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(inspect, "json_line", gone)
+    page = tmp_path / "page.html"
+    options = parser().parse_args(["inspect", str(log), "--json", "--html", str(page)])
+    with pytest.raises(BrokenPipeError):  # which the command takes for a clean end
+        options.run(options)
+    assert page.read_text().endswith("</html>\n")
 
 
 def test_a_page_never_overwrites_a_capture(log: Path, capsys: pytest.CaptureFixture[str]) -> None:

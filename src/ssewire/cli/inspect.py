@@ -62,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         with open(options.html, "wb") as file, Page(file) as page:
             code = _Inspection(options, page).run(files)
+    except BrokenPipeError:  # of stdout, which is not the page
+        raise
     except OSError as error:
         say(f"{options.html}: {error.strerror or error}")
         return WRONG_USE
