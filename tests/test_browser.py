@@ -337,3 +337,12 @@ def test_an_event_source_gets_events_when_they_come(browser: Chromium, listening
         assert not tab.run("window.over")
         tab.wait("window.over")
         assert tab.run("window.found.map(each => each[1])") == ["1", "2", "3"]
+
+
+def test_a_page_posts_as_clients_in_javascript_do(browser: Chromium, listening: str) -> None:
+    headers = {"authorization": "Bearer x", "content-type": "application/json"}
+    request = json.dumps({"method": "POST", "body": "{}", "headers": headers})
+    with playing(ANSWER, speed=None) as url, browser.open(listening) as tab:
+        text = tab.run(f"fetch('{url}/v1/chat/completions', {request}).then(response => response.text())")
+        assert text.encode() == ANSWER.body
+        assert tab.look().complaints == []
