@@ -42,8 +42,10 @@ testing.bodies  testing.clients  testing.make  testing.accounts  testing.laws
 testing.wire  testing.strategies  testing
 logs.detection  logs.capture  logs.redaction  logs.storage  logs.lines
     logs.foreign  logs.har  logs.cassettes  logs.records  logs.reading  logs.writing
-    logs.heads  logs.recording  logs.play  logs.transports  logs.server  logs
-cli.inputs  cli.output  cli.jobs  cli.replay  cli.check  cli.demo  cli.record  cli.serve  cli
+    logs.heads  logs.recording  logs.play  logs.transports  logs.server
+    logs.timeline  logs.report  logs.page  logs
+cli.inputs  cli.output  cli.jobs  cli.replay  cli.check  cli.demo  cli.record  cli.serve
+    cli.tables  cli.inspect  cli
 __main__
 """.replace("\n\n", "\n<package>\n").split()
 """All modules, from the bottom to the top; `<package>` is `ssewire` itself."""
@@ -74,6 +76,7 @@ EXTRAS = {
     "logs.server": {"starlette", "uvicorn"},
     "testing.clients": {"httpx"},
     "cli.record": {"httpx"},
+    "cli.tables": {"rich"},
 }
 """What only an extra brings, by the module whose feature needs it; imported late."""
 

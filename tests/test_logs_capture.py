@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import TYPE_CHECKING
 
 import pytest
 
 from capture_cases import BODY, DONE, HEAD, READS, story
-from ssewire import CaptureError, ChatStream, StreamInterruptedError, Verdict
+from ssewire import CaptureError, ChatStream, SSEWireError, StreamInterruptedError, Verdict
 from ssewire.logs import Capture, End, Head, read_captures, write_captures
 
 if TYPE_CHECKING:
@@ -148,6 +149,17 @@ def test_the_errors_of_a_stream_know_the_recorded_status() -> None:
     capture = Capture(head, [(None, b"<html>")])
     with capture.stream() as stream, pytest.raises(Exception, match="status 200"):
         stream.result()
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'data: {"hello": 1}\n\n'])
+def test_a_stream_from_a_file_whose_events_tell_no_dialect_is_read_to_its_end(
+    tmp_path: Path, body: bytes
+) -> None:
+    write_captures([Capture(HEAD, [(0.0, body)], End("eof"))], tmp_path / "log.jsonl")
+    capture = next(read_captures(tmp_path / "log.jsonl"))
+    with capture.stream() as stream, contextlib.suppress(SSEWireError):
+        stream.result()
+    assert stream.verdict is (Verdict.TRUNCATED if b"data" in body else Verdict.EMPTY)
 
 
 @pytest.mark.parametrize(

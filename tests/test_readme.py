@@ -103,7 +103,7 @@ def test_every_extra_is_told() -> None:
 def test_the_commands_about_logs_are_understood() -> None:
     chapter = README.partition("## Logs\n")[2].partition("\n## ")[0]
     commands = re.findall(r"^\$ ssewire (.*?)(?: +#.*)?$", chapter, re.MULTILINE)
-    assert len(commands) == 3
+    assert {command.split()[0] for command in commands} >= {"record", "serve", "inspect"}
     for command in commands:
         parser().parse_args(shlex.split(command))
 
@@ -146,3 +146,41 @@ def test_the_program_of_parts_prints_calls_and_text(tmp_path: Path) -> None:
     out = run(PROGRAMS[3], tmp_path, response=body)
     lines = ["Wellcalls look_up", "call_1 {'of': 1}", "Well tool_calls None None complete"]
     assert out.splitlines() == lines
+
+
+def test_the_picture_of_a_stream_is_what_inspect_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from server import chunk, event
+    from ssewire.cli import main
+    from ssewire.logs import Capture, End, Head, RequestHead, ResponseHead, write_captures
+
+    def delta(name: str, text: str) -> bytes:
+        choice = {"index": 0, "delta": {name: text}, "finish_reason": None}
+        return event({"model": "example-1", "choices": [choice]})
+
+    call = {"index": 0, "id": "call_1", "function": {"name": "look_up", "arguments": ""}}
+    usage = {"prompt_tokens": 212, "completion_tokens": 96}
+    pieces = [delta("reasoning_content", "so it is" + "." * (number % 5)) for number in range(40)]
+    pieces += [delta("content", "word" * (1 + number % 3)) for number in range(30)]
+    pieces += [event({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})]
+    for text in ('{"city": ', '"Reykj', 'avík", ', '"days": 3}'):
+        grown = {"index": 0, "function": {"arguments": text}}
+        pieces += [event({"choices": [{"index": 0, "delta": {"tool_calls": [grown]}}]})]
+    pieces += [chunk(finish="tool_calls"), event({"choices": [], "usage": usage}), b"data: [DONE]\n\n"]
+    at = 0.42
+    reads = []
+    for number, piece in enumerate(pieces):
+        at += 0.3 if number == 40 else 0.02 + number % 7 / 500
+        reads.append((at, piece))
+    head = Head(
+        RequestHead("POST", "https://api.example.com/v1/chat/completions"),
+        ResponseHead(200),
+        "2026-01-01T12:00:00+00:00",
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "110")
+    write_captures([Capture(head, reads, End("eof", at))], "answers.jsonl")
+    assert main(["inspect", "answers.jsonl"]) == 0
+    (shown,) = re.findall(r"^```text\n(answers.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert capsys.readouterr().out.strip() == shown.strip()

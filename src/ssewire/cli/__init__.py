@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from ssewire.cli import check, demo, record, replay, serve
+from ssewire.cli import check, demo, inspect, record, replay, serve
 from ssewire.cli.output import CLEAN, INTERRUPTED, WRONG_USE
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"ssewire {version('ssewire')}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (replay, check, record, serve, demo):
+    for command in (replay, check, inspect, record, serve, demo):
         command.add_to(commands)
     return top
 

@@ -28,6 +28,7 @@ def with_dialect(reads: Iterator[R], data_of: Callable[[R], bytes]) -> tuple[Dia
         The dialect, None when no event tells, and the reads from the first on.
     """
     head: list[R] = []
+    rest: Iterator[R] = iter(())
     start = bytearray()
     looked_at = 0
     dialect = None
@@ -38,10 +39,11 @@ def with_dialect(reads: Iterator[R], data_of: Callable[[R], bytes]) -> tuple[Dia
             dialect = detect_dialect(bytes(start))
             looked_at = len(start)
         if dialect is not None or len(start) >= MAX_HEAD_BYTES:
+            rest = reads  # which is asked for no more once it has ended: that may be an error
             break
     if dialect is None and len(start) > looked_at:
         dialect = detect_dialect(bytes(start))
-    return dialect, _again(head, reads)
+    return dialect, _again(head, rest)
 
 
 def _again(head: list[R], rest: Iterator[R]) -> Iterator[R]:
