@@ -478,6 +478,17 @@ def test_surrogate_halves_are_joined_over_deltas_and_replaced_elsewhere() -> Non
     reducer.apply(decoded(event("output_text.delta", content_index=0, delta="\ude00")))
     assert plain(reducer)["output"][0]["content"][0]["text"] == "😀"
     assert plain(reducer)["output"][0]["id"] == "m\ufffd"
+    made = fold(
+        event("output_text.delta", content_index=0, delta="a", item_id="m\ud83d"),
+        event("output_text.delta", None, content_index=0, delta="b", item_id="m\ud83d"),
+        done({"id": "n\ud83d", "type": "novel\ud83d"}, None),
+    )
+    assert [(item["id"], item["type"]) for item in plain(made)["output"]] == [
+        ("m\ufffd", "message"),
+        ("n\ufffd", "novel\ufffd"),
+    ]
+    assert plain(made)["output"][0]["content"][0]["text"] == "ab"
+    msgspec.json.encode(made.state())
     finished = fold(done({**MESSAGE, "id": "\ud83d"}), whole(output=[{**MESSAGE, "id": "\ud83d"}]))
     assert [item["id"] for item in plain(finished)["output"]] == ["\ufffd"]
     (item,) = finished.assembled().output
