@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from msgspec.structs import replace
+
 from harness import chooser, main, reads_of, spliced
 from ssewire import CaptureError
 from ssewire.logs import Capture, read_captures, write_captures
@@ -48,8 +50,20 @@ def read(source: Any, form: Any = None) -> list[Capture]:
 
 
 def told(captures: list[Capture]) -> list[Any]:
-    """All that captures tell. How a raw body was cut is not known."""
-    return [(c.head, c.body if c.head.origin == "sse" else list(c.reads), c.end) for c in captures]
+    """All that captures tell, as it can be written: how a raw body was cut is not known."""
+    return [
+        (
+            each.head,
+            each.body if each.head.origin == "sse" else [(micros(at), data) for at, data in each.reads],
+            replace(each.end, seconds=micros(each.end.seconds)),
+        )
+        for each in captures
+    ]
+
+
+def micros(seconds: float | None) -> float | None:
+    """A time as it is written: to the microsecond."""
+    return None if seconds is None else round(seconds, 6)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_a_target_holds_over_some_inputs(law: Callable[[bytes], None], harness: 
 
 @each_target
 def test_a_target_is_of_a_readable_size(target: str) -> None:
-    assert len((FUZZ / f"{target}.py").read_text().splitlines()) <= 60
+    assert len((FUZZ / f"{target}.py").read_text().splitlines()) <= 75
 
 
 def test_a_target_runs_as_a_command() -> None:
