@@ -283,13 +283,21 @@ def test_parts_that_are_told_badly_are_found(
 ) -> None:
     monkeypatch.setattr(laws, "push_parts", lambda dialect, reads: (told, text))
     with broken(message):
-        check_parts("chat", CHAT)
+        check_parts("chat", CHAT, adds_up=True)
 
 
 @pytest.mark.parametrize("dialect", ["chat", "completions", "responses"])
 @pytest.mark.parametrize("body", [CHAT, RESPONSES, UNDECODABLE, b"data: 3}\n\n", b'{"error":"no"}', b""])
 def test_parts_are_told_whatever_comes(dialect: Any, body: bytes) -> None:
-    check_parts(dialect, body, in_reads_of(body, 3))
+    check_parts(dialect, body, in_reads_of(body, 3), adds_up=True)
+
+
+def test_a_text_in_an_item_that_has_none_adds_up_to_nothing() -> None:
+    item = b'data: {"type":"response.output_item.added","output_index":0,"item":{"type":"novel"}}\n\n'
+    text = b'data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"a"}\n\n'
+    check_parts("responses", item + text)
+    with broken("the text is '', that of the parts 'a'"):
+        check_parts("responses", item + text, adds_up=True)
 
 
 def test_a_state_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
