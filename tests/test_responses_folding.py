@@ -12,6 +12,7 @@ import pytest
 from ssewire import (
     EventDecodeError,
     ResponsesDecoder,
+    ResponsesParser,
     ResponsesReducer,
     ServerSentEvent,
     UnknownEvent,
@@ -578,6 +579,20 @@ def test_a_state_that_is_saved_and_loaded_goes_on_as_if_nothing_had_been(
     assert second.snapshot() == whole_way.snapshot()
     assert second.assembled() == whole_way.assembled()
     assert second.compare() == whole_way.compare()
+
+
+@pytest.mark.parametrize("kind", ["created", "completed"])
+@pytest.mark.parametrize("odd", [b'"\\ud83d"', b'"\xff"', b"NaN"])
+def test_a_response_that_needs_repairs_survives_its_saving(kind: str, odd: bytes) -> None:
+    sent = b'data: {"type":"response.%b","response":{"id":"r","metadata":{"a":%b}}}\n\n' % (
+        kind.encode(),
+        odd,
+    )
+    first = ResponsesParser()
+    first.feed(sent)
+    saved = msgspec.json.encode(first.state())
+    second = ResponsesParser(state=msgspec.json.decode(saved, type=ResponsesState))
+    assert repr(second.snapshot()) == repr(first.snapshot())
 
 
 def test_what_is_no_state_is_refused() -> None:

@@ -406,10 +406,11 @@ class ResponsesReducer:
         return ResponsesState(self.sequence_number, beginning, ending, [item.dump() for item in self._items])
 
     def _load(self, state: ResponsesState) -> None:
-        decoder = msgspec.json.Decoder(events.KnownEvent)
+        known: Any = events.KnownEvent
+        decoder = PayloadDecoder(known)  # the response is as it was sent, and may need repairs
         self.sequence_number = self._resume_after = state.sequence_number
         self._beginning, self._ending = (
-            None if encoded is None else _Told(decoder.decode(encoded), self._log)
+            None if encoded is None else _Told(decoder.decode(encoded)[0], self._log)
             for encoded in (state.beginning, state.ending)
         )
         for dumped in state.items:
