@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,14 @@ def test_a_target_is_of_a_readable_size(target: str) -> None:
 
 def test_a_target_runs_as_a_command() -> None:
     subprocess.run([sys.executable, str(FUZZ / "fuzz_tokenizer.py"), "5"], check=True)
+
+
+def test_the_tests_that_the_readme_names_are_there() -> None:
+    named = re.findall(r"`(test_[a-z_]+|Test[A-Za-z]+)`", (FUZZ / "README.md").read_text())
+    written = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    missing = [name for name in named if f"def {name}(" not in written and f"{name} = " not in written]
+    assert named
+    assert not missing
 
 
 def test_the_readme_names_every_target() -> None:
