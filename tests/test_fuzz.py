@@ -70,6 +70,9 @@ def test_the_tests_that_the_readme_names_are_there() -> None:
     assert not missing
 
 
-def test_the_readme_names_every_target() -> None:
+def test_the_readme_names_every_target_and_its_findings_are_there() -> None:
     readme = (FUZZ / "README.md").read_text()
+    found = re.findall(r"`([a-z-]+\.(?:sse|json|jsonl|yaml))`", readme)
+    assert found
+    assert {*found} <= {path.name for path in REGRESSIONS}
     assert all(f"`{target}.py`" in readme for target in TARGETS)
