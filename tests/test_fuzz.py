@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,19 +48,31 @@ def test_what_was_found_once_stays_found(law: Callable[[bytes], None], path: Pat
 def test_a_target_holds_over_some_inputs(law: Callable[[bytes], None], harness: Any, target: str) -> None:
     count = EXAMPLES.get(target, 80) * FACTOR
     limited: Any = settings(max_examples=count, deadline=None)
-    tried: Any = given(harness.inputs())
+    inputs: Any = getattr(sys.modules[target], "inputs", harness.inputs)
+    tried: Any = given(inputs())
     limited(tried(law))()
 
 
 @each_target
 def test_a_target_is_of_a_readable_size(target: str) -> None:
-    assert len((FUZZ / f"{target}.py").read_text().splitlines()) <= 50
+    assert len((FUZZ / f"{target}.py").read_text().splitlines()) <= 75
 
 
 def test_a_target_runs_as_a_command() -> None:
     subprocess.run([sys.executable, str(FUZZ / "fuzz_tokenizer.py"), "5"], check=True)
 
 
-def test_the_readme_names_every_target() -> None:
+def test_the_tests_that_the_readme_names_are_there() -> None:
+    named = re.findall(r"`(test_[a-z_]+|Test[A-Za-z]+)`", (FUZZ / "README.md").read_text())
+    written = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    missing = [name for name in named if f"def {name}(" not in written and f"{name} = " not in written]
+    assert named
+    assert not missing
+
+
+def test_the_readme_names_every_target_and_its_findings_are_there() -> None:
     readme = (FUZZ / "README.md").read_text()
+    found = re.findall(r"`([a-z-]+\.(?:sse|json|jsonl|yaml))`", readme)
+    assert found
+    assert {*found} <= {path.name for path in REGRESSIONS}
     assert all(f"`{target}.py`" in readme for target in TARGETS)

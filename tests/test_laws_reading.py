@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssewire.testing import check_cutting, check_streams, check_timeliness, cuttings, push
+from ssewire.testing import check_cutting, check_parts, check_streams, check_timeliness, cuttings, push
 from streams import any_streams, each_dialect, examples
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ def test_a_parser_a_stream_and_an_async_stream_tell_the_same(
 def test_each_event_comes_with_the_read_that_completes_it(dialect: DialectName, data: st.DataObject) -> None:
     case = data.draw(any_streams(dialect))
     check_timeliness(dialect, case.body, data.draw(cuttings(case.body)))
+
+
+@each_dialect
+@given(data=st.data())
+@examples(25)
+def test_of_parts_the_same_is_told_to_everybody(dialect: DialectName, data: st.DataObject) -> None:
+    case = data.draw(any_streams(dialect))
+    check_parts(dialect, case.body, data.draw(cuttings(case.body)), adds_up=True)
 
 
 MALFORMED = [b'{"a":1}{"a":2}', b'{"a":', b"3}"]

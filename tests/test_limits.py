@@ -18,7 +18,8 @@ from ssewire import (
     ResponsesParser,
     Tokenizer,
 )
-from ssewire.testing import check_cutting, push
+from ssewire._dialect import provider_error
+from ssewire.testing import check_cutting, check_parts, push
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,26 @@ def test_a_number_of_5_000_digits_costs_its_event_at_most(field: str) -> None:
     assert not [error for error in account.errors if "StreamTruncatedError" not in error]
 
 
+@pytest.mark.parametrize("field", ["sequence_number", "output_index", "content_index", "next_year"])
+def test_a_number_of_5_000_digits_costs_its_responses_event_at_most(field: str) -> None:
+    odd = text_delta(b"b").replace(b"}", b',"%b":%b}' % (field.encode(), b"7" * 5000))
+    account = push("responses", [text_delta(b"a") + odd + text_delta(b"c")], "skip")
+    assert len(account.events) + account.count("malformed") == 3
+    assert not [error for error in account.errors if "StreamTruncatedError" not in error]
+
+
+def text_delta(text: bytes, more: bytes = b"") -> bytes:
+    delta = b'"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0'
+    return b'data: {%b,"delta":"%b"%b}\n\n' % (delta, text, more)
+
+
+def test_an_error_that_is_nested_too_deep_for_words_is_told_as_sent() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert provider_error(deep, b"as sent \xff").message == "as sent \ufffd"
+
+
 def pieces(head: bytes, piece: bytes, size: int) -> Iterator[bytes]:
     yield head
     for _ in range(size // len(piece)):
@@ -108,6 +129,9 @@ def test_of_duplicate_keys_the_last_counts() -> None:
     parser.feed(b'data: {"id":"a","id":"b",%b}\n\n' % choices)
     assert parser.snapshot().id == "b"
     assert parser.snapshot().choices[0].message.content == "y"
+    response = ResponsesParser()
+    response.feed(text_delta(b"x", b',"delta":"y"'))
+    assert response.message().text == "y"
 
 
 INVALID = [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf0\x9f\x98", b"\x80", b"\xf5\x80\x80\x80"]
@@ -132,6 +156,34 @@ def test_bytes_that_are_no_utf8_never_stop_a_stream(invalid: bytes, shape: bytes
     assert event.choices[0].delta.content in ("a", invalid.decode(errors="replace"))
     json.loads(msgspec.json.encode(parser.snapshot()))
     check_cutting("chat", body, malformed="skip")
+
+
+@pytest.mark.parametrize("invalid", INVALID)
+@pytest.mark.parametrize(
+    "place", ["m", "text", "type", "delta", "response.output_text.delta", "content_index"]
+)
+def test_bytes_that_are_no_utf8_never_stop_a_response_either(invalid: bytes, place: str) -> None:
+    odd = text_delta(b"text").replace(b'"%b"' % place.encode(), b'"%b%b"' % (place.encode(), invalid))
+    assert invalid in odd
+    body = text_delta(b"a") + odd + text_delta(b"c")
+    parser = ResponsesParser(malformed="skip")
+    parser.feed(body)
+    text = parser.message().text
+    assert text.startswith("a")
+    assert text.endswith("c")
+    json.loads(msgspec.json.encode(parser.snapshot()))
+    check_cutting("responses", body, malformed="skip")
+    check_parts("responses", body, adds_up=True)
+
+
+@pytest.mark.parametrize("invalid", INVALID)
+def test_bytes_that_are_no_utf8_never_stop_a_completion_either(invalid: bytes) -> None:
+    body = b'data: {"id":"%b","%b":1,"choices":[{"index":0,"text":"a%b"}]}\n\n'.replace(b"%b", invalid)
+    parser = CompletionsParser()
+    parser.feed(body)
+    assert parser.message().text == "a" + invalid.decode(errors="replace")
+    json.loads(msgspec.json.encode(parser.snapshot()))
+    check_cutting("completions", body, malformed="skip")
 
 
 def test_nul_is_a_character_like_any_other_but_in_an_id() -> None:

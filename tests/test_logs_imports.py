@@ -126,11 +126,47 @@ def test_what_of_a_cassette_cannot_be_read_is_told() -> None:
         ("[" * 100_000, "nested more than 100 levels deep"),
         ("- " * 100_000, "nested more than 100 levels deep"),
         ("{a: " * 100_000, "nested more than 100 levels deep"),
+        ("a: !!bool a", "no YAML that can be read"),
+        ("a: !!int ''", "no YAML that can be read"),
+        ("a: !!timestamp a", "no YAML that can be read"),
+        ("a: !!float 1:a", "no YAML that can be read"),
+        (
+            "".join(f"m{n}: &m{n} {{<<: [*m{n - 1}, *m{n - 1}]}}\n" for n in range(60)),
+            "no YAML that can be read",
+        ),
+        ("m0: &m0 {a: b}\nm1: {<<: *m0}", "no YAML that can be read"),
     ],
 )
 def test_what_is_no_cassette_is_refused(content: bytes | str, problem: str) -> None:
     with pytest.raises(CaptureError, match=problem):
         read(content, "vcr")
+
+
+BOMB = "bomb:\n- &b0 [a]\n" + "".join(f"- &b{n} [*b{n - 1}, *b{n - 1}]\n" for n in range(1, 61))
+"""A list of 2 ** 60 elements."""
+EXCHANGE = """
+interactions:
+- request: {method: %s, uri: a}
+  response: {status: {code: %s}, body: {string: a}, headers: {a: [%s]}, protocol: %s}
+- request: {method: GET, uri: a}
+  response: {status: {code: 200}, body: {string: "data: a"}}
+"""
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ("*b60", "200", "a", "a"),
+        ("POST", "200", "*b60", "a"),
+        ("POST", "200", "a", "*b60"),
+        ("POST", ".inf", "a", "a"),
+        ("POST", "*b60", "a", "a"),
+    ],
+)
+def test_an_interaction_of_odd_values_costs_no_other(odd: tuple[str, ...]) -> None:
+    captures, told = read(BOMB + EXCHANGE % odd, "vcr")
+    assert [each.body for each in captures] == [b"data: a"]
+    assert [line.partition(": ")[0] for line in told] == ["the source, interaction 1"]
 
 
 def test_yaml_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

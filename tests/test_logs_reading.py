@@ -212,6 +212,16 @@ def test_a_byte_order_mark_is_ignored(whole: bytes) -> None:
     assert [plain(each) for each in all_of([b"\xef\xbb\xbf" + whole.lstrip()])[0]] == [plain(story())]
 
 
+def test_a_byte_order_mark_may_come_in_pieces(whole: bytes) -> None:
+    marked = b"\xef\xbb\xbf" + whole
+    ((found,), (expected,)) = (
+        [plain(each.load()) for each in read_captures(blocks)]
+        for blocks in ([marked[:1], marked[1:2], marked[2:]], [whole])
+    )
+    assert found == expected
+    assert list(read_captures([b"\xef", b"\xbb\xbf"])) == []
+
+
 def test_a_cut_gz_is_told_by_the_capture_or_by_the_file(tmp_path: Path, whole: bytes) -> None:
     path = tmp_path / "log.jsonl.gz"
     path.write_bytes(gzip.compress(whole)[:-9])

@@ -12,6 +12,7 @@ import pytest
 from ssewire import (
     EventDecodeError,
     ResponsesDecoder,
+    ResponsesParser,
     ResponsesReducer,
     ServerSentEvent,
     UnknownEvent,
@@ -478,6 +479,17 @@ def test_surrogate_halves_are_joined_over_deltas_and_replaced_elsewhere() -> Non
     reducer.apply(decoded(event("output_text.delta", content_index=0, delta="\ude00")))
     assert plain(reducer)["output"][0]["content"][0]["text"] == "😀"
     assert plain(reducer)["output"][0]["id"] == "m\ufffd"
+    made = fold(
+        event("output_text.delta", content_index=0, delta="a", item_id="m\ud83d"),
+        event("output_text.delta", None, content_index=0, delta="b", item_id="m\ud83d"),
+        done({"id": "n\ud83d", "type": "novel\ud83d"}, None),
+    )
+    assert [(item["id"], item["type"]) for item in plain(made)["output"]] == [
+        ("m\ufffd", "message"),
+        ("n\ufffd", "novel\ufffd"),
+    ]
+    assert plain(made)["output"][0]["content"][0]["text"] == "ab"
+    msgspec.json.encode(made.state())
     finished = fold(done({**MESSAGE, "id": "\ud83d"}), whole(output=[{**MESSAGE, "id": "\ud83d"}]))
     assert [item["id"] for item in plain(finished)["output"]] == ["\ufffd"]
     (item,) = finished.assembled().output
@@ -567,6 +579,20 @@ def test_a_state_that_is_saved_and_loaded_goes_on_as_if_nothing_had_been(
     assert second.snapshot() == whole_way.snapshot()
     assert second.assembled() == whole_way.assembled()
     assert second.compare() == whole_way.compare()
+
+
+@pytest.mark.parametrize("kind", ["created", "completed"])
+@pytest.mark.parametrize("odd", [b'"\\ud83d"', b'"\xff"', b"NaN"])
+def test_a_response_that_needs_repairs_survives_its_saving(kind: str, odd: bytes) -> None:
+    sent = b'data: {"type":"response.%b","response":{"id":"r","metadata":{"a":%b}}}\n\n' % (
+        kind.encode(),
+        odd,
+    )
+    first = ResponsesParser()
+    first.feed(sent)
+    saved = msgspec.json.encode(first.state())
+    second = ResponsesParser(state=msgspec.json.decode(saved, type=ResponsesState))
+    assert repr(second.snapshot()) == repr(first.snapshot())
 
 
 def test_what_is_no_state_is_refused() -> None:

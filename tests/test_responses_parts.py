@@ -556,6 +556,14 @@ ROWS: list[tuple[str, list[Any], list[AnyPart]]] = [
         [TextPart(index=0, text="a😀\ufffd"), TextPart(index=1, text="b")],
     ),
     (
+        "halves of characters in names",
+        [
+            event_of("function_call_arguments.delta", item_id="f\ud83d", delta="a"),
+            event_of("function_call_arguments.done", item_id="f\ud83d", name="\ud83d", arguments="ab"),
+        ],
+        [ToolCallPart(index=0, id="f\ufffd", name="\ufffd", arguments="ab", ended=True)],
+    ),
+    (
         "what events do not name, or say nothing of",
         [
             event_of("output_item.added", output_index=0, item=None),

@@ -9,12 +9,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
-import httpx
-import httpx2
 import pytest
-import requests
 
+from clients import AsyncClient, Client, async_client, every_client, sync_client
 from server import ERROR, HTML, NAMED_STATUS_ERROR, STORY, STORY_TEXT, USAGE
 from ssewire import (
     AsyncChatStream,
@@ -30,88 +27,13 @@ from ssewire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine
 
+    from clients import Get
     from server import Exchange, Server
 
-    Get = Callable[[str], Any]
-    AsyncGet = Callable[[str], Awaitable[Any]]
-
-TIMEOUT_SECONDS = 15.0
 PATIENCE = 5.0
 """Much longer than anything here takes, and much shorter than what it would have to wait for."""
-
-
-# -- clients ---------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def httpx_client(module: Any) -> Iterator[Get]:
-    with module.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
-        yield lambda url: client.send(client.build_request("GET", url), stream=True)
-
-
-@contextlib.contextmanager
-def requests_client() -> Iterator[Get]:
-    with requests.Session() as session:
-        session.trust_env = False
-        yield lambda url: session.get(url, stream=True, timeout=TIMEOUT_SECONDS)
-
-
-@contextlib.asynccontextmanager
-async def async_httpx_client(module: Any) -> AsyncIterator[AsyncGet]:
-    async with module.AsyncClient(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
-        yield lambda url: client.send(client.build_request("GET", url), stream=True)
-
-
-@contextlib.asynccontextmanager
-async def aiohttp_client() -> AsyncIterator[AsyncGet]:
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-
-        async def get(url: str) -> Any:
-            return await session.get(url)
-
-        yield get
-
-
-@dataclass(frozen=True)
-class Client:
-    """A way to ask, and what it raises when a connection breaks."""
-
-    name: str
-    open: Callable[[], contextlib.AbstractContextManager[Get]]
-    error: type[Exception]
-
-
-@dataclass(frozen=True)
-class AsyncClient:
-    """The same with `await`."""
-
-    name: str
-    open: Callable[[], contextlib.AbstractAsyncContextManager[AsyncGet]]
-    error: type[Exception]
-
-
-SYNC_CLIENTS = [
-    Client("httpx", lambda: httpx_client(httpx), httpx.TransportError),
-    Client("httpx2", lambda: httpx_client(httpx2), httpx2.TransportError),
-    Client("requests", requests_client, requests.RequestException),
-]
-ASYNC_CLIENTS = [
-    AsyncClient("async httpx", lambda: async_httpx_client(httpx), httpx.TransportError),
-    AsyncClient("async httpx2", lambda: async_httpx_client(httpx2), httpx2.TransportError),
-    AsyncClient("aiohttp", aiohttp_client, aiohttp.ClientError),
-]
-
-
-def by_name(client: Client | AsyncClient) -> str:
-    return client.name
-
-
-every_client = pytest.mark.parametrize("client", [*SYNC_CLIENTS, *ASYNC_CLIENTS], ids=by_name)
-sync_client = pytest.mark.parametrize("client", SYNC_CLIENTS, ids=by_name)
-async_client = pytest.mark.parametrize("client", ASYNC_CLIENTS, ids=by_name)
 
 
 @dataclass

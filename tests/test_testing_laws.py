@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ssewire import EventDecodeError, ResponsesParser, ServerSentEvent, Verdict
+from ssewire.parts import PartDelta, PartEnd, PartStart, TextPart
 from ssewire.testing import (
     StreamCase,
     WireCase,
@@ -22,6 +23,7 @@ from ssewire.testing import (
     check_limit,
     check_memory,
     check_noise,
+    check_parts,
     check_prefix,
     check_snapshots,
     check_state,
@@ -250,6 +252,52 @@ def test_folding_that_changes_something_is_found(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(laws, "DIALECTS", {"chat": row})
         with broken(message):
             check_folding("chat", CHAT)
+
+
+@pytest.mark.parametrize(
+    ("told", "text", "message"),
+    [
+        ([PartDelta(0, "a")], None, "out of order"),
+        ([PartStart(0, 0, TextPart(index=0))] * 2, None, "out of order"),
+        (
+            [PartStart(0, 0, TextPart(index=0)), PartEnd(0, TextPart(index=0)), PartDelta(0, "a")],
+            None,
+            "out of order",
+        ),
+        ([PartStart(0, 0, TextPart(index=0))], None, "have not ended"),
+        (
+            [PartStart(0, 0, TextPart(index=0, id="\ud83d")), PartEnd(0, TextPart(index=0))],
+            None,
+            "half a character",
+        ),
+        (
+            [PartStart(0, 0, TextPart(index=0)), PartEnd(0, TextPart(index=0, text="a"))],
+            "ab",
+            "the text is 'ab'",
+        ),
+        ([], "", "of parts is told"),
+    ],
+)
+def test_parts_that_are_told_badly_are_found(
+    monkeypatch: pytest.MonkeyPatch, told: list[Any], text: str | None, message: str
+) -> None:
+    monkeypatch.setattr(laws, "push_parts", lambda dialect, reads: (told, text))
+    with broken(message):
+        check_parts("chat", CHAT, adds_up=True)
+
+
+@pytest.mark.parametrize("dialect", ["chat", "completions", "responses"])
+@pytest.mark.parametrize("body", [CHAT, RESPONSES, UNDECODABLE, b"data: 3}\n\n", b'{"error":"no"}', b""])
+def test_parts_are_told_whatever_comes(dialect: Any, body: bytes) -> None:
+    check_parts(dialect, body, in_reads_of(body, 3), adds_up=True)
+
+
+def test_a_text_in_an_item_that_has_none_adds_up_to_nothing() -> None:
+    item = b'data: {"type":"response.output_item.added","output_index":0,"item":{"type":"novel"}}\n\n'
+    text = b'data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"a"}\n\n'
+    check_parts("responses", item + text)
+    with broken("the text is '', that of the parts 'a'"):
+        check_parts("responses", item + text, adds_up=True)
 
 
 def test_a_state_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

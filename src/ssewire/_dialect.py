@@ -273,13 +273,21 @@ def provider_error(error: Any, raw: bytes, status: int | None = None) -> Provide
         (each for each in (body.get("status"), body.get("status_code"), code) if _is_status(each)), None
     )
     return ProviderError(
-        message if isinstance(message, str) else repr(message),
+        message if isinstance(message, str) else _in_words(message, raw),
         code if isinstance(code, (int, str)) else None,
         kind if isinstance(kind, str) else None,
         param if isinstance(param, str) else None,
         named or (status if _is_status(status) else None),
         raw,
     )
+
+
+def _in_words(message: Any, raw: bytes) -> str:
+    """What an error says that says no text."""
+    try:
+        return repr(message)
+    except RecursionError:  # it was just not nested too deep to be decoded
+        return raw.decode(errors="replace")
 
 
 def _is_status(value: Any) -> bool:

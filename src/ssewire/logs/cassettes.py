@@ -6,13 +6,14 @@ versions, `status_code`, `headers`, `http_version` and `content`. Neither holds 
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ssewire.errors import CaptureError
 from ssewire.logs.capture import RequestHead, ResponseHead
-from ssewire.logs.foreign import capture_of, is_stream, pairs_of, read_whole
+from ssewire.logs.foreign import capture_of, is_stream, pairs_of, read_whole, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,7 +52,7 @@ def read_cassette(blocks: Iterable[bytes], name: str, *, every: bool, report: Re
                 yield capture_of(request, response, body, origin="vcr", unknown=UNKNOWN)
         except CaptureError as error:
             report(f"{name}, interaction {number}: {error}")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             report(f"{name}, interaction {number}: not as it should be: {error!r}")
 
 
@@ -65,7 +66,7 @@ def _parsed(content: bytes, name: str) -> Any:
         import yaml
     except ImportError as error:
         raise ImportError("reading cassettes in YAML needs an extra: pip install 'ssewire[yaml]'") from error
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = _without_merging(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     depth = 0
     try:
         # The fast loader recurses without a bound, so that deep nesting would end the process.
@@ -75,16 +76,23 @@ def _parsed(content: bytes, name: str) -> Any:
             if depth > MAX_DEPTH:
                 raise CaptureError(f"{name} is no cassette: it is nested more than {MAX_DEPTH} levels deep")
         return loader(content).get_single_data()
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
+        # The last four are what its constructors raise for a text that does not fit its tag (`!!bool a`).
         raise CaptureError(f"{name} is no YAML that can be read: {' '.join(str(error).split())}") from error
+
+
+@functools.cache
+def _without_merging(loader: Any) -> Any:
+    """A loader that refuses `<<`: mappings that are merged again and again grow without a bound."""
+    return type("_Loader", (loader,), {"flatten_mapping": lambda *_: None})
 
 
 def _exchange(interaction: Any) -> tuple[RequestHead, ResponseHead, bytes]:
     asked, answer = interaction["request"], interaction["response"]
     posted = asked.get("body")
     request = RequestHead(
-        str(asked["method"]),
-        str(asked["uri"]),
+        text_of(asked["method"]),
+        text_of(asked["uri"]),
         pairs_of(asked.get("headers")),
         _bytes_of(posted) if isinstance(posted, (str, bytes)) else None,
     )
@@ -94,7 +102,7 @@ def _exchange(interaction: Any) -> tuple[RequestHead, ResponseHead, bytes]:
     else:
         version = answer.get("protocol")
         status, body = answer["status"]["code"], answer["body"]["string"]
-    response = ResponseHead(int(status), pairs_of(answer.get("headers")), version and str(version))
+    response = ResponseHead(int(status), pairs_of(answer.get("headers")), version and text_of(version))
     if body is not None and not isinstance(body, (str, bytes)):
         raise CaptureError(f"its body is neither text nor bytes, but {type(body).__name__}")
     return request, response, _bytes_of(body or b"")

@@ -72,15 +72,22 @@ def capture_of(
 
 
 def pairs_of(headers: Any) -> Headers:
-    """Headers as pairs, of a dict of texts or of lists of texts."""
+    """Headers as pairs, of a dict of texts or of lists of texts. Raises as `text_of`."""
     pairs: list[tuple[str, str]] = []
     for name, values in headers.items() if isinstance(headers, dict) else ():
         each = values if isinstance(values, list) else [values]
-        pairs += [(str(name), _text(value)) for value in each if value is not None]
+        pairs += [(str(name), text_of(value)) for value in each if value is not None]
     return tuple(pairs)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A scalar as text.
+
+    Raises:
+        TypeError: It is a collection: in YAML one may hold another so often that its text would be endless.
+    """
+    if isinstance(value, (dict, list, set)):
+        raise TypeError(f"a text was expected, not {type(value).__name__}")
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 

@@ -162,6 +162,8 @@ def _recognised(
 
 def _form_of_start(start: bytes, *, is_json: bool) -> Form | None:
     """What a file is, where its first bytes tell so already."""
+    if BOM.startswith(start):
+        return None  # the next bytes tell whether it is a mark
     start = start.removeprefix(BOM).lstrip()
     if start and not is_json and not start.startswith((b"{", b"[")):
         return "sse"

@@ -218,7 +218,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
 
     def _item_of(self, event: Any, item_type: type, found: list[PartEvent]) -> _Item:
         """The item that an event is about; made, if no event has told of it."""
-        item_id = getattr(event, "item_id", "")
+        item_id = without_halves(getattr(event, "item_id", ""))
         item = self._known(event.output_index, item_id)
         if item is None:
             item = self._open_item(event.output_index, item_type, item_id)
@@ -360,7 +360,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
             self._command(item, growing, event.command_index or 0, text, told=field != "delta", found=found)
         elif field != "delta":
             item.closed.add(PASSING)
-            growing.name("name", getattr(event, "name", None) or "", found)
+            growing.name("name", without_halves(getattr(event, "name", None) or ""), found)
             growing.settle(text, found)
             growing.learn(ended=self.whole)
         elif PASSING not in item.closed:

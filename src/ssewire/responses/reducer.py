@@ -291,12 +291,13 @@ class ResponsesReducer:
         """The item at an index; where the server names none, the item of that id, or else the last."""
         if index is not None:
             return self._by_index.get(index)
+        item_id = without_halves(item_id)
         same = [item for item in self._items if item_id and item.tree.get("id") == item_id]
         return same[-1] if same else self._items[-1] if self._items and not item_id else None
 
     def _open(self, index: int | None, tree: dict[str, Any]) -> _Item:
         at = max(self._by_index, default=-1) + 1 if index is None else index
-        item = self._by_index[at] = _Item(at, tree, self._log)
+        item = self._by_index[at] = _Item(at, without_halves(tree), self._log)
         self._items.append(item)
         return item
 
@@ -316,7 +317,7 @@ class ResponsesReducer:
     def _finish(self, event: events.OutputItemDone) -> None:
         if event.item is None:
             return
-        item_id = _id_of(event.item)
+        item_id = without_halves(_id_of(event.item))
         item = self._known(event.output_index, item_id)
         if item is None or self._reuses(item, item_id):
             item = self._open(event.output_index, {"type": event.item.type, "id": item_id})
@@ -405,10 +406,11 @@ class ResponsesReducer:
         return ResponsesState(self.sequence_number, beginning, ending, [item.dump() for item in self._items])
 
     def _load(self, state: ResponsesState) -> None:
-        decoder = msgspec.json.Decoder(events.KnownEvent)
+        known: Any = events.KnownEvent
+        decoder = PayloadDecoder(known)  # the response is as it was sent, and may need repairs
         self.sequence_number = self._resume_after = state.sequence_number
         self._beginning, self._ending = (
-            None if encoded is None else _Told(decoder.decode(encoded), self._log)
+            None if encoded is None else _Told(decoder.decode(encoded)[0], self._log)
             for encoded in (state.beginning, state.ending)
         )
         for dumped in state.items:

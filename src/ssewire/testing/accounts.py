@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from ssewire._dialects import (
     DIALECTS,
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from ssewire._stream import AsyncStream
+    from ssewire.parts import PartEvent
+
+    PartsTold = tuple[list[PartEvent], str | None]
+    """What is told of the parts, and the text in the end, None where the response does not decode."""
+
+R = TypeVar("R")
 
 ASYNC_STREAMS: Final[dict[DialectName, type[AsyncStream[Any, Any]]]] = {
     "chat": AsyncChatStream,
@@ -166,11 +173,73 @@ async def _pull_async(
         return reading.account(stream)
 
 
-def _run(coroutine: Coroutine[Any, Any, Account]) -> Account:
+def push_parts(dialect: DialectName, reads: Iterable[bytes]) -> PartsTold:
+    """What a parser's events tell of parts, malformed ones left out.
+
+    Args:
+        dialect: The dialect's name.
+        reads: The reads in which the body arrives.
+    """
+    parser = DIALECTS[dialect].parser(malformed="skip")
+    parts = DIALECTS[dialect].dialect.parts()
+    events: list[Any] = []
+    with suppress(SSEWireError):
+        for read in reads:
+            events += parser.feed(read)
+        events += parser.close()
+    told: list[PartEvent] = []
+    for event in events:
+        with suppress(SSEWireError):
+            told += parts.apply(event)
+    return [*told, *parts.end()], _text(parser)
+
+
+def pull_parts(dialect: DialectName, reads: Iterable[bytes]) -> PartsTold:
+    """What a stream tells of parts, also behind an error. As `push_parts`."""
+    told: list[PartEvent] = []
+    with DIALECTS[dialect].stream(reads, malformed="skip") as stream:
+        parts = stream.parts()
+        while True:
+            try:
+                told.append(next(parts))
+            except StopIteration:
+                return told, _text(stream)
+            except SSEWireError:
+                pass
+
+
+def pull_parts_async(dialect: DialectName, reads: Iterable[bytes]) -> PartsTold:
+    """What an async stream tells of parts, also behind an error. As `push_parts`."""
+    return _run(_pull_parts_async(dialect, list(reads)))
+
+
+async def _pull_parts_async(dialect: DialectName, reads: list[bytes]) -> PartsTold:
+    told: list[PartEvent] = []
+    async with ASYNC_STREAMS[dialect](reads, malformed="skip") as stream:
+        parts = stream.parts()
+        while True:
+            try:
+                told.append(await anext(parts))
+            except StopAsyncIteration:
+                return told, _text(stream)
+            except SSEWireError:
+                pass
+
+
+def _text(read: Any) -> str | None:
+    """The text of the first choice."""
+    try:
+        text: str = read.message().text
+    except EventDecodeError:
+        return None
+    return text
+
+
+def _run(coroutine: Coroutine[Any, Any, R]) -> R:
     """Run a coroutine that never waits."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
-        account: Account = stop.value
-        return account
+        result: R = stop.value
+        return result
     raise AssertionError("a source that never waits was waited for")
