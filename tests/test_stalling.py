@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clients import AsyncClient, Client, async_client, every_client
 from server import STORY, chunk, event
 from ssewire import (
     AsyncChatStream,
@@ -21,7 +22,7 @@ from ssewire import (
     Verdict,
 )
 from ssewire.logs import Capture, Head
-from test_stream_http import PATIENCE, AsyncClient, Client, ask, async_client, every_client
+from test_stream_http import PATIENCE, ask
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator

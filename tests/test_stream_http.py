@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clients import AsyncClient, Client, async_client, every_client, sync_client
+from clients import (
+    TIMEOUT_SECONDS,
+    AsyncClient,
+    Client,
+    aiohttp_client,
+    async_client,
+    every_client,
+    sync_client,
+)
 from server import ERROR, HTML, NAMED_STATUS_ERROR, STORY, STORY_TEXT, USAGE
 from ssewire import (
     AsyncChatStream,
@@ -148,7 +156,7 @@ def test_a_slow_stream_has_its_times(client: Client | AsyncClient, server: Serve
 def test_a_response_of_aiohttp_may_have_been_read(server: Server) -> None:
     # Those of httpx and requests may: they keep what they have read.
     async def read() -> None:
-        async with aiohttp_client() as get:
+        async with aiohttp_client(TIMEOUT_SECONDS) as get:
             response = await get(server.url("chat"))
             await response.read()
             stream = AsyncChatStream(response)

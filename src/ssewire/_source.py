@@ -11,6 +11,8 @@ from typing import Any, Final
 _BYTES: Final = (bytes, bytearray, memoryview)
 _PLAIN: Final = frozenset({*_BYTES, list, tuple})
 """What has nothing beside its bytes, and nothing to be closed."""
+READ_BYTES: Final = 64 * 2**10
+"""How much is asked for at a time, where there is no limit otherwise."""
 
 
 class _Head:
@@ -118,7 +120,7 @@ def open_source(origin: Any, other: str) -> Source:
     if _is_response(origin, "iter_bytes", Iterable):
         reads = iter(origin.iter_bytes())
     elif callable(getattr(origin, "iter_content", None)):
-        reads = iter(origin.iter_content(None))
+        reads = _of_requests(origin)
     elif _is_iterable(origin):
         reads = iter(origin)
         return Source(origin, reads, *((origin,) if reads is origin else (origin, reads)))
@@ -185,6 +187,15 @@ def _is_response(origin: Any, method: str, kind: type) -> bool:
 
 def _is_iterable(origin: Any) -> bool:
     return isinstance(origin, Iterable) and not isinstance(origin, (str, Mapping))
+
+
+def _of_requests(response: Any) -> Iterator[Any]:
+    """The reads of a response of requests, whose own way would wait for the end of a body without chunks."""
+    raw = response.raw
+    live = hasattr(raw, "read1") and not getattr(raw, "chunked", True)  # of urllib3, below requests
+    if not live or getattr(response, "_content_consumed", True):
+        return iter(response.iter_content(None))
+    return iter(lambda: raw.read1(READ_BYTES, decode_content=True), b"")
 
 
 def _is_aiohttp(origin: Any) -> bool:
