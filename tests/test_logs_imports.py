@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from capture_cases import BODY, REQUEST, URL
-from ssewire import CaptureError
+from ssewire import CaptureError, ForeignFileError
 from ssewire.logs import Capture, End, Head, RequestHead, ResponseHead, foreign, read_captures
+from ssewire.logs.foreign import Aside
 from ssewire.logs.storage import zstd
 
 if TYPE_CHECKING:
@@ -137,6 +138,12 @@ def test_yaml_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(ImportError, match=r"pip install 'ssewire\[yaml\]'"):
         read(cassette(), "vcr")
+
+
+def test_what_is_no_cassette_needs_no_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ForeignFileError, match="no list of interactions"):
+        read("services: {}\n", "vcr")
 
 
 @pytest.mark.parametrize("name", ["recorded.yaml", "recorded.yml", "recorded.yaml.gz"])
@@ -313,6 +320,23 @@ def test_what_is_no_har_is_refused(content: bytes | str) -> None:
         read(content, "har")
 
 
+@pytest.mark.parametrize(
+    ("content", "form", "kind"),
+    [
+        ("{}", "har", ForeignFileError),
+        ('{"log": {"entries": [{"request": {"met', "har", CaptureError),
+        ("- item: {{ template }}\n  [", "vcr", ForeignFileError),
+        ("interactions:\n- request: {", "vcr", CaptureError),
+    ],
+)
+def test_a_file_that_is_cut_is_told_from_one_of_another_kind(
+    content: str, form: Any, kind: type[CaptureError]
+) -> None:
+    with pytest.raises(CaptureError) as caught:
+        read(content, form)
+    assert type(caught.value) is kind
+
+
 # -- JSON Lines ------------------------------------------------------------------------------------------
 
 
@@ -348,6 +372,7 @@ def test_what_of_a_log_is_left_out_is_told() -> None:
     content = log({"body": "x"}, {"body": None}, {"body": 5}, {"body": []}, {"body": ["x", 1]}, {})
     captures, told = read(content + '\n[1]\n{"bod', "jsonl", body_key="body")
     assert len(captures) == 1
+    assert [isinstance(each, Aside) for each in told] == [False, False, True]
     assert told == [
         "the source, line 8: no JSON object",
         "the source, line 9: no JSON object",
