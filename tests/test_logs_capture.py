@@ -160,7 +160,7 @@ def test_a_stream_has_the_timing_of_the_recording() -> None:
         stream.result()
     timing = stream.timing
     assert (timing.opened, timing.first_byte, timing.first_token) == (0.0, 0.25, 0.5)
-    assert timing.time_to_first_token == 0.5
+    assert timing.time_to_first_token == stream.time_to_first_token == 0.5
 
 
 def test_times_that_are_not_known_are_no_numbers() -> None:
