@@ -42,7 +42,8 @@ testing.wire  testing.strategies  testing
 logs.detection  logs.capture  logs.redaction  logs.storage  logs.lines
     logs.foreign  logs.har  logs.cassettes  logs.records  logs.reading  logs.writing
     logs.heads  logs.recording  logs.play  logs.transports  logs.server  logs
-cli.inputs  cli.output  cli.jobs  cli.replay  cli.check  cli.demo  cli.record  cli.serve  cli
+cli.inputs  cli.output  cli.tally  cli.picks  cli.progress  cli.jobs  cli.streams
+    cli.replay  cli.check  cli.demo  cli.record  cli.serve  cli
 __main__
 """.replace("\n\n", "\n<package>\n").split()
 """All modules, from the bottom to the top; `<package>` is `ssewire` itself."""
@@ -71,6 +72,7 @@ EXTRAS = {
     "logs.cassettes": {"yaml"},
     "logs.server": {"starlette", "uvicorn"},
     "testing.clients": {"httpx"},
+    "cli.progress": {"rich"},
     "cli.record": {"httpx"},
 }
 """What only an extra brings, by the module whose feature needs it; imported late."""

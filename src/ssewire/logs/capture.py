@@ -302,9 +302,8 @@ class _Source:
         return self
 
     def __next__(self) -> bytes:
-        read = next(self._reads, None)
-        if read is not None:
-            self._clock.now, data = read
+        for seconds, data in self._reads:
+            self._clock.now = seconds
             return data
         end = self._capture.end
         if end.broken:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from os import PathLike
+from os.path import splitext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -114,7 +115,7 @@ def read_captures(
 
 def form_of_name(path: Path) -> Form | None:
     """What a file is by its name; None where its content tells."""
-    return SUFFIXES.get(Path(bare_name(path.name)).suffix)
+    return SUFFIXES.get(splitext(bare_name(path.name))[1])
 
 
 def _blocks_of(source: Any) -> Iterator[bytes]:
@@ -217,7 +218,7 @@ class _Reader:
     """Reads a capture file."""
 
     def __init__(self, blocks: Iterable[bytes], name: str, report: Report) -> None:
-        self.lines = self._not_blank(blocks)
+        self.lines = self._numbered(blocks)
         self._name = name
         self._report = report
         self._number = 0
@@ -244,7 +245,7 @@ class _Reader:
                     self._report(f"{self._name}: {self._broken}")
                 return None
             value = decode_line(line)
-            if not is_head(value):
+            if not is_head(value) and line.strip():
                 strayed += 1
         self._report_strayed(strayed, first)
         return head_of(value, self.where())
@@ -258,14 +259,16 @@ class _Reader:
         """Where in the file the line at hand is."""
         return f"{self._name}, line {self._number}"
 
-    def _not_blank(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        """The lines that are not blank."""
+    def _numbered(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """The lines that are not empty; that of white space alone is left to the reader."""
+        lines = split_lines(blocks)
         try:
-            for line in split_lines(blocks):
-                self._number += 1
-                if self._number == 1:
-                    line = line.removeprefix(BOM)
-                if line and not line.isspace():
+            for line in lines:
+                self._number = 1
+                yield line.removeprefix(BOM)
+                break
+            for self._number, line in enumerate(lines, 2):
+                if line:
                     yield line
         except BrokenFileError as error:
             self._broken = str(error)
@@ -282,7 +285,7 @@ class _Reader:
                 return End(CUT, problem=f"its end is missing: another capture begins ({self.where()})")
             if is_end(value):
                 return end_of(value, reads, size)
-            if not isinstance(value, dict):  # objects of other kinds are for others
+            if not isinstance(value, dict) and line.strip():  # objects of other kinds are for others
                 return End(CUT, problem=f"a line is cut or damaged ({self.where()})")
             line = next(self.lines, None)
         problem, self._broken = self._broken, ""
