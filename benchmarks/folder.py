@@ -8,10 +8,10 @@ The captures have 20 to 100 KiB each, one a file. The forms are:
     capture   capture files with an event a read, as they arrive live
     packed    the same, as .gz
 
-"Parser" is a stream of the right dialect over bodies of the same sizes in memory, in 64 KiB reads, by one process;
-beside captures it is given an event a read, as they are. The factor is what the command takes in units of that and
-of its processes. The last two columns are the same of processors' seconds, for a busy machine. With `--bodies`, the bodies are those of that size in a folder; otherwise they are
-made, answers of 70 to 340 deltas. The minimum of the rounds counts.
+"Parser" is a stream over the same bodies in memory, by one process: in 64 KiB reads beside raw bodies, an
+event a read beside captures. The factor is what the command takes in units of that, times its processes; the
+last two columns are the same of processors' seconds, for a busy machine. With `--bodies`, the bodies are those
+of that size in a folder; otherwise they are made, answers of 70 to 340 deltas. The minimum of the rounds counts.
 """
 
 from __future__ import annotations
@@ -135,11 +135,9 @@ def main() -> None:
                     taken[jobs].append(check(Path(name), jobs, options.files))
             for jobs in options.jobs:
                 (parser, parser_used), (seconds, used) = least(parsers), least(taken[jobs])
-                print(
-                    f"{form:9}{size / 2**20:7.0f}{jobs:6}{parser:9.2f}{seconds:9.2f}{seconds * jobs / parser:8.2f}"
-                    f"{used:9.2f}{used / parser_used:8.2f}",
-                    flush=True,
-                )
+                row = f"{form:9}{size / 2**20:7.0f}{jobs:6}{parser:9.2f}{seconds:9.2f}"
+                factor, factor_used = seconds * jobs / parser, used / parser_used
+                print(f"{row}{factor:8.2f}{used:9.2f}{factor_used:8.2f}", flush=True)
 
 
 if __name__ == "__main__":

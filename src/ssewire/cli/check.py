@@ -12,8 +12,8 @@ import msgspec
 
 from ssewire._dialects import ResponsesStream
 from ssewire.cli import inputs, jobs, picks
-from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, told
-from ssewire.cli.streams import Reading, end_of, none_asked_for
+from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, model_of, told
+from ssewire.cli.streams import Reading, end_of, none_asked_for, open_stream
 from ssewire.errors import SSEWireError
 from ssewire.events import UnknownEvent
 from ssewire.responses.compare import Difference, DifferenceKind
@@ -91,7 +91,8 @@ def _check_file(name: str, tally: Tally, *, form: _Form, reading: Reading) -> No
 
 def _check(source: str, capture: Capture, tally: Tally, form: _Form, reading: Reading) -> None:
     """Read one capture, and print the report."""
-    known, stream = reading.open(capture)
+    known = reading.dialect_of(capture)
+    stream = open_stream(capture, known)
     problem: SSEWireError | None = None
     differences: list[Difference] = []
     unknown: Counter[str] = Counter()
@@ -117,7 +118,7 @@ def _check(source: str, capture: Capture, tally: Tally, form: _Form, reading: Re
     report = {
         "source": source,
         "dialect": known,
-        "model": stream.model,
+        "model": model_of(stream),
         "verdict": stream.verdict,
         "events": events,
         "bytes": capture.size,

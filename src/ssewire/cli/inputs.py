@@ -65,11 +65,12 @@ def find(names: Iterable[str], suffixes: tuple[str, ...] = FOLDER_SUFFIXES) -> I
 
 
 def _matches(pattern: str) -> list[str]:
-    matches = sorted(glob.glob(pattern, recursive=True))
+    matches = glob.glob(pattern, recursive=True)
     if "**" in pattern:
-        # It follows links in a circle, and finds a file again and again.
-        matches = sorted({os.path.realpath(each): each for each in reversed(matches)}.values())
-    return matches
+        # It follows links in a circle, and finds a file again and again; the shortest name remains.
+        matches.sort(key=len, reverse=True)
+        matches = list({os.path.realpath(each): each for each in matches}.values())
+    return sorted(matches)
 
 
 def _in_folder(folder: str, suffixes: tuple[str, ...]) -> list[File]:

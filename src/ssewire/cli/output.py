@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ssewire.errors import CaptureError, EmptyStreamError, NotAnEventStreamError, ProviderError, SSEWireError
+from ssewire.errors import (
+    CaptureError,
+    EmptyStreamError,
+    EventDecodeError,
+    NotAnEventStreamError,
+    ProviderError,
+    SSEWireError,
+)
 from ssewire.logs.capture import CLOSED, broken_off
 
 if TYPE_CHECKING:
@@ -53,6 +60,14 @@ def finding(
     if end is not None and end.broken and end.how != CLOSED and not isinstance(told, CaptureError):
         found.append(str(broken_off(end)))  # behind the stream's own end
     return "; ".join(found)
+
+
+def model_of(stream: Stream[Any, Any]) -> str | None:
+    """The name of the model that answered, or None."""
+    try:
+        return stream.model
+    except EventDecodeError:  # the response inside an event; the stream's problem says so
+        return None
 
 
 def count_of(kind: str, stream: Stream[Any, Any]) -> int:

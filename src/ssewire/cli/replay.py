@@ -16,7 +16,7 @@ from ssewire._wire.encoder import encode_event
 from ssewire._wire.tokenizer import Tokenizer
 from ssewire.cli import inputs, jobs, picks
 from ssewire.cli.output import WRONG_USE, finding, json_line, say, told
-from ssewire.cli.streams import Reading, end_of, none_asked_for
+from ssewire.cli.streams import Reading, end_of, none_asked_for, open_stream
 from ssewire.errors import EventDecodeError, SSEWireError
 from ssewire.logs.capture import Capture, PassingReads, broken_off
 from ssewire.logs.lines import encode_end, encode_head, encode_read
@@ -103,8 +103,8 @@ def _replay_file(name: str, tally: Tally, *, form: _Form, reading: Reading) -> N
             _replay(source, capture, tally, form, reading)
             continue
         with _copied(capture) as (passing, again):
-            known, stream = reading.open(passing)
-            with stream:
+            known = reading.dialect_of(passing)
+            with open_stream(passing, known) as stream:
                 _read(stream)
             passing.skip()
             if reading.asks_for(stream, known, tally):
@@ -122,6 +122,7 @@ def _read(stream: Stream[Any, Any]) -> None:
 
 def _replay(source: str, capture: Capture, tally: Tally, form: _Form, reading: Reading) -> None:
     """Replay one capture."""
+    known = reading.dialect_of(capture)
     if form.speed is not None:
         if "times" in capture.head.unknown:
             say(f"{source}: played without waiting: its times were not recorded")
@@ -131,7 +132,7 @@ def _replay(source: str, capture: Capture, tally: Tally, form: _Form, reading: R
         end_of(capture, tally)
         tally.count(source, None, None, found)
         return
-    known, stream = reading.open(capture)
+    stream = open_stream(capture, known)
     problem: SSEWireError | None = None
     with stream:
         try:
@@ -215,7 +216,8 @@ class _Paced(PassingReads):
         step = next(self._steps, None)
         if step is None:
             return self._capture.end
-        sleep(step.due - (time.monotonic() - self._began))
+        if not self._over:  # nobody waits for what is left out
+            sleep(step.due - (time.monotonic() - self._began))
         self.size += len(step.data)
         return step.due * self._speed, step.data
 

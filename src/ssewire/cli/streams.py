@@ -56,18 +56,14 @@ class Reading(msgspec.Struct, frozen=True):
         if not found:
             tally.report(f"{name}: no captures in it")
 
-    def open(self, capture: Capture) -> tuple[DialectName | None, Stream[Any, Any]]:
-        """Open a capture.
-
-        Returns:
-            The dialect, None when no event tells, and the stream, which skips malformed events.
+    def dialect_of(self, capture: Capture) -> DialectName | None:
+        """What a capture is; None when neither the user nor an event tells.
 
         Raises:
             OSError: The file cannot be read.
         """
         detected = capture.detect_dialect()
-        known = self.dialect or detected
-        return known, capture.stream(known or "chat", malformed="skip")
+        return self.dialect or detected
 
     def asks_for(self, stream: Stream[Any, Any], dialect: DialectName | None, tally: Tally) -> bool:
         """Whether a stream that was read is asked for; counts it as left out if it is not."""
@@ -76,6 +72,11 @@ class Reading(msgspec.Struct, frozen=True):
         asked_for = selected and self.picks.hold(stream, dialect)
         tally.left_out += not asked_for
         return asked_for
+
+
+def open_stream(capture: Capture, dialect: DialectName | None) -> Stream[Any, Any]:
+    """A stream over a capture, which skips malformed events."""
+    return capture.stream(dialect or "chat", malformed="skip")
 
 
 def end_of(capture: Capture, tally: Tally) -> End:
