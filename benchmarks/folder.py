@@ -10,8 +10,9 @@ The captures have 20 to 100 KiB each, one a file. The forms are:
 
 "Parser" is a stream over the same bodies in memory, by one process: in 64 KiB reads beside raw bodies, an
 event a read beside captures. The factor is what the command takes in units of that, times its processes; the
-last two columns are the same of processors' seconds, for a busy machine. With `--bodies`, the bodies are those
-of that size in a folder; otherwise they are made, answers of 70 to 340 deltas. The minimum of the rounds counts.
+last two columns are the same of processors' seconds, for a busy machine. With `--bodies`, the bodies are
+those of that size in a folder; otherwise they are made, answers of 70 to 340 deltas. The minimum of the
+rounds counts.
 """
 
 from __future__ import annotations

@@ -22,9 +22,11 @@ def test_streams_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
         whole.result()
     with ChatStream(b"") as empty:
         list(empty)
-    counted.count("a", whole, "chat", "")
-    counted.count("b", empty, None, "nothing")
-    counted.count("c", None, None, "", code=FINDINGS)
+    counted.look_at("a", whole, "chat")
+    counted.look_at("b", empty, None)
+    counted.count("a", "")
+    counted.count("b", "nothing")
+    counted.count("c", "", code=FINDINGS)
     assert counted.streams == 3
     assert counted.findings == 2
     assert counted.code == FINDINGS
@@ -40,7 +42,7 @@ def test_times_that_are_not_known_are_none() -> None:
     capture = story()
     with type(capture)(capture.head, [(None, capture.body)]).stream() as stream:
         stream.result()
-    counted.count("a", stream, "chat", "")
+    counted.look_at("a", stream, "chat")
     assert counted.slowest is None
 
 
@@ -128,5 +130,5 @@ def test_a_stream_of_the_end_mark_alone_has_no_first_token() -> None:
     counted = Tally()
     with ChatStream(DONE) as stream:
         stream.result()
-    counted.count("a", stream, "chat", "")
+    counted.look_at("a", stream, "chat")
     assert counted.slowest is None

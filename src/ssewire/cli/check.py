@@ -133,7 +133,8 @@ def _check(source: str, capture: Capture, tally: Tally, form: _Form, reading: Re
     if form.rows or (form.found_rows and code != CLEAN):
         print(json_line(report) if form.json else "\n".join(_lines(report)))
     tally.events += events
-    tally.count(source, stream, known, found, code=code)
+    tally.look_at(source, stream, known)
+    tally.count(source, found, code=code)
 
 
 def _is_odd(report: dict[str, Any]) -> bool:

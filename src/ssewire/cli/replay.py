@@ -130,7 +130,7 @@ def _replay(source: str, capture: Capture, tally: Tally, form: _Form, reading: R
     if form.name == "sse":
         found = _rewrite(capture)
         end_of(capture, tally)
-        tally.count(source, None, None, found)
+        tally.count(source, found)
         return
     stream = open_stream(capture, known)
     problem: SSEWireError | None = None
@@ -144,10 +144,13 @@ def _replay(source: str, capture: Capture, tally: Tally, form: _Form, reading: R
             stream.result()
         except SSEWireError as error:
             problem = error
-    if form.name == "json":
-        print(json_line(_report(source, known, stream, problem)))
-    end = end_of(capture, tally)
-    tally.count(source, stream, known, finding(stream, problem, known, end))
+    found = finding(stream, problem, known, end_of(capture, tally))
+    tally.look_at(source, stream, known)
+    report = _report(source, known, stream, problem) if form.name == "json" else None
+    del stream  # a long one holds much beside its result
+    if report is not None:
+        print(json_line(report))
+    tally.count(source, found)
 
 
 def _rewrite(capture: Capture) -> str:

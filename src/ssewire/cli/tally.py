@@ -84,32 +84,18 @@ class Tally(msgspec.Struct):
         self._time(other.slowest)
         self.code = max(self.code, other.code)
 
-    def count(
-        self,
-        source: str,
-        stream: Stream[Any, Any] | None,
-        dialect: str | None,
-        found: str,
-        *,
-        code: int = CLEAN,
-    ) -> None:
-        """Count a stream that was read, and say what was found.
+    def look_at(self, source: str, stream: Stream[Any, Any], dialect: str | None) -> None:
+        """Count what a stream is that was read, as far as that is known."""
+        self.verdicts[stream.verdict.value] += 1
+        self.dialects[dialect or "unknown"] += 1
+        self._count_model(model_of(stream) or "unknown", 1)
+        seconds = stream.time_to_first_token
+        if seconds is not None and not math.isnan(seconds):
+            self._time((seconds, source))
 
-        Args:
-            source: Its name.
-            stream: The stream; None where it was not looked into.
-            dialect: What it is, as far as that is known.
-            found: What is wrong with it; nothing if that is empty.
-            code: The exit code that it asks for beside that.
-        """
+    def count(self, source: str, found: str, *, code: int = CLEAN) -> None:
+        """Count a stream, and say what is wrong with it, if anything is; it may ask for an exit code, too."""
         self.streams += 1
-        if stream is not None:
-            self.verdicts[stream.verdict.value] += 1
-            self.dialects[dialect or "unknown"] += 1
-            self._count_model(model_of(stream) or "unknown", 1)
-            seconds = stream.time_to_first_token
-            if seconds is not None and not math.isnan(seconds):
-                self._time((seconds, source))
         if found:
             say(f"{source}: {found}")
             code = max(code, FINDINGS)
