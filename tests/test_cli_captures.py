@@ -153,7 +153,6 @@ def test_an_error_instead_of_a_stream_is_told_from_a_pipe(
 # -- what is bad -----------------------------------------------------------------------------------------
 
 NEWER = b'{"ssewire":2}\n[0.1,"x"]\n'
-CUT_GZ = gzip.compress(BODY * 3)[:-30]
 
 
 @pytest.mark.parametrize(
