@@ -9,9 +9,11 @@ The logs are made piece by piece in a temporary folder. The kinds are:
     shuffled     the same, but no chunk repeats the one before, so that each is decoded the exact way
     large        one stream of chunks of 64 KiB without text
     streams      many files of 4 MiB, each a whole stream
+    capture      a capture file with one capture, an answer with an event a read
+    captures     a capture file with many of 4 MiB
 
 The ways are forms of the command (text, json, events, sse, check), and stream: a ChatStream over the files in
-reads of 64 KiB. What is printed goes to /dev/null.
+reads of 64 KiB, for raw bodies. What is printed goes to /dev/null.
 """
 
 from __future__ import annotations
@@ -28,12 +30,19 @@ from typing import TYPE_CHECKING
 
 import made
 
+from ssewire.logs import Capture, End, Head, RequestHead, ResponseHead, write_captures
+from ssewire.logs.capture import PassingReads
+from ssewire.logs.lines import encode_read
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from ssewire.logs.capture import Read
 
 MIB = 2**20
 FILE_BYTES = 4 * MIB
 PIECE_EVENTS = 1000
+HEAD = Head(RequestHead("POST", "https://api.example.com/v1/chat/completions"), ResponseHead(200))
 
 STREAM = """
 import sys
@@ -86,12 +95,17 @@ KINDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "shuffled": shuffled,
     "large": large,
     "streams": words,
+    "capture": words,
+    "captures": words,
 }
 WAYS = ("text", "json", "events", "sse", "check", "stream")
 
 
 def make(folder: Path, kind: str, size: int) -> None:
     """Write the logs of a kind, so many bytes in all."""
+    if kind in ("capture", "captures"):
+        write_captures(captures(size if kind == "capture" else FILE_BYTES, size), folder / "log.jsonl")
+        return
     left = size
     for number in count():
         if left <= 0:
@@ -104,6 +118,31 @@ def make(folder: Path, kind: str, size: int) -> None:
                     break
                 file.write(piece)
             file.write(made.END)
+
+
+def captures(size: int, total: int) -> Iterator[Capture]:
+    """Captures of about that size in the file, until it has the other."""
+    for _ in range(max(total // size, 1)):
+        yield Capture(HEAD, Live(size), End("eof"))
+
+
+class Live(PassingReads):
+    """The reads of an answer, an event each."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._left = size
+        self._count = 0
+        self._ending = iter((made.END,))
+
+    def advance(self) -> Read | End:
+        data = made.delta(self._count) if self._left > 0 else next(self._ending, None)
+        if data is None:
+            return End("eof", self._count * 0.02)
+        self._left -= len(encode_read(0.0, data)) + 6  # what it takes in the file
+        self._count += 1
+        self.size += len(data)
+        return self._count * 0.02, data
 
 
 def command(way: str, folder: Path) -> list[str]:

@@ -95,6 +95,8 @@ def test_lines_are_profiled(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
             ("without a log", "keep-alives  events", "shuffled     stream", "streams      stream"),
         ),
         ("big_log.py", "--mib 1 --kinds answer --ways text json sse check", ("answer       check",)),
+        ("big_log.py", "--mib 1 --kinds capture captures --ways json", ("captures     json",)),
+        ("folder.py", "--files 3 --rounds 1 --forms sse capture packed --jobs 1", ("3 files", "packed ")),
         (
             "growth.py",
             "--max-mib 0.004 --max-single-mib 0.001 --rounds 1",
@@ -106,7 +108,7 @@ def test_lines_are_profiled(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
             ("import ssewire", "ResponsesStream", "openai", "KiB a stream"),
         ),
     ],
-    ids=["jobs", "big_log", "big_log by all commands", "growth", "small"],
+    ids=["jobs", "big_log", "big_log by all commands", "big_log of captures", "folder", "growth", "small"],
 )
 def test_a_small_run_ends_well(
     script: str,

@@ -22,6 +22,8 @@ from ssewire.logs.detection import with_dialect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ssewire.logs import Capture
+
 CORPUS = Path(__file__).parent / "corpus"
 
 
@@ -207,7 +209,7 @@ def test_folders_are_searched_and_patterns_expanded(
 
 def test_a_folder_without_recordings_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", str(tmp_path)]) == WRONG_USE
-    assert capsys.readouterr().err == "ssewire: no .sse files there\n"
+    assert capsys.readouterr().err == "ssewire: no captures there\n"
 
 
 class FakeStdin:
@@ -277,10 +279,10 @@ def test_wrong_arguments_exit_with_two(capsys: pytest.CaptureFixture[str]) -> No
 def test_ctrl_c_ends_quietly(
     body: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(_name: str) -> Iterator[bytes]:
+    def interrupt(_name: str, **_options: object) -> Iterator[Capture]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ssewire.cli.inputs.reads_of", interrupt)
+    monkeypatch.setattr("ssewire.cli.inputs.read_captures", interrupt)
     assert main(["replay", str(body)]) == INTERRUPTED
     assert capsys.readouterr().err == ""
 

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ssewire.cli import jobs, main
-from ssewire.cli.output import CLEAN, FINDINGS, INTERRUPTED, WRONG_USE
+from ssewire.cli.inputs import File
+from ssewire.cli.output import CLEAN, FINDINGS, INTERRUPTED, WRONG_USE, say
+from ssewire.cli.tally import Tally
+from ssewire.logs import Capture, End, Head, write_captures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +46,13 @@ def folder(tmp_path: Path) -> Path:
     }
     for name, body in bodies.items():
         (tmp_path / f"{name}.sse").write_bytes(body)
+    captures = [
+        Capture(Head(), [(0.5, bodies[name])], End("eof", 1.0)) for name in ("a whole", "b cut", "e failed")
+    ]
+    write_captures(captures, tmp_path / "h captures.jsonl")
+    with open(tmp_path / "h captures.jsonl", "ab") as log:
+        log.write(b'[1.5, "da')
+    (tmp_path / "j foreign.json").write_bytes(b"{}")
     return tmp_path
 
 
@@ -53,8 +63,11 @@ def folder(tmp_path: Path) -> Path:
         ["replay", "--as", "json"],
         ["replay", "--as", "events"],
         ["replay", "--as", "sse"],
+        ["replay", "--as", "json", "--where", "verdict=truncated"],
         ["check", "--json"],
         ["check", "--strict"],
+        ["check", "--summary", "--json"],
+        ["check", "--findings"],
     ],
     ids=" ".join,
 )
@@ -65,7 +78,7 @@ def test_two_processes_print_what_one_prints(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(jobs, "CHUNK_BYTES", 1)  # so that both have something to do
-    names = [*sorted(str(path) for path in folder.glob("*.sse")), str(folder / "missing.sse")]
+    names = [str(folder), str(folder / "missing.sse"), str(folder / "j foreign.json")]
     code = main([*command, *names])
     alone = capfdbinary.readouterr()
     assert alone.err.count(b"\n") > 2
@@ -112,24 +125,25 @@ def test_a_count_that_is_none_is_wrong_use(count: str, capsys: pytest.CaptureFix
 
 
 def test_small_files_are_put_together_and_what_is_no_file_stays_here(tmp_path: Path) -> None:
-    small, large = str(tmp_path / "small"), str(tmp_path / "large")
-    Path(small).write_bytes(b"x")
-    Path(large).write_bytes(bytes(jobs.CHUNK_BYTES))
-    found = list(jobs.chunks([small, small, large, small, "-", "missing", small]))
+    small, large = File(str(tmp_path / "small")), File(str(tmp_path / "large"), searched=True)
+    stdin, missing = File("-"), File("missing")
+    Path(small.name).write_bytes(b"x")
+    Path(large.name).write_bytes(bytes(jobs.CHUNK_BYTES))
+    found = list(jobs.chunks([small, small, large, small, stdin, missing, small]))
     assert found == [
         ([small, small, large], True),
         ([small], True),
-        (["-"], False),
-        (["missing"], False),
+        ([stdin], False),
+        ([missing], False),
         ([small], True),
     ]
     assert list(jobs.chunks([])) == []
 
 
 def test_many_empty_files_are_several_chunks(tmp_path: Path) -> None:
-    empty = str(tmp_path / "empty")
-    Path(empty).touch()
-    assert len(list(jobs.chunks([empty] * 1000))) > 10
+    empty = File(str(tmp_path / "empty"))
+    Path(empty.name).touch()
+    assert len(list(jobs.chunks([empty] * 10_000))) > 10
 
 
 def test_stdin_is_stdin_also_where_a_file_has_its_name(
@@ -137,44 +151,57 @@ def test_stdin_is_stdin_also_where_a_file_has_its_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("-").touch()
-    assert list(jobs.chunks(["-"])) == [(["-"], False)]
+    assert list(jobs.chunks([File("-")])) == [([File("-")], False)]
 
 
 def test_a_pipe_is_read_here(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert list(jobs.chunks([str(tmp_path / "pipe")])) == [([str(tmp_path / "pipe")], False)]
+    pipe = File(str(tmp_path / "pipe"))
+    assert list(jobs.chunks([pipe])) == [([pipe], False)]
 
 
 # -- what a process does, in this one --------------------------------------------------------------------
 
 
-def shout(name: str) -> jobs.Outcome:
+def shout(name: str, tally: Tally) -> None:
     if name == "broken":
         raise PermissionError(13, "Permission denied")
     print(name.upper())
-    sys.stdout.flush()
+    say("quiet")
     sys.stdout.buffer.write(b"\xff")
     print("é" * 5)
-    return FINDINGS, "loud"
+    say("loud")
+    tally.find()
 
 
-def test_what_is_printed_is_kept_and_encoded_as_stdout_would(tmp_path: Path) -> None:
+END = os.linesep.encode()
+
+
+def test_what_is_printed_and_said_is_kept_and_encoded_as_stdout_would(tmp_path: Path) -> None:
     screen = jobs._Screen(str(tmp_path), "latin-1", "strict")
-    first, second = jobs.work_off(shout, ["a", "broken"], screen)
-    assert first == (
-        (FINDINGS, "loud"),
-        b"A" + os.linesep.encode() + b"\xff" + b"\xe9" * 5 + os.linesep.encode(),
-    )
-    assert second == ((WRONG_USE, "Permission denied"), b"")
+    first, second = jobs.work_off(shout, [File("a"), File("broken")], screen)
+    assert first.printed == b"A" + END + b"\xff" + b"\xe9" * 5 + END
+    assert first.said == [(1 + len(END), "ssewire: quiet\n"), (len(first.printed), "ssewire: loud\n")]
+    assert first.tally == Tally(files=1, findings=1, code=FINDINGS)
+    assert second.printed == b""
+    assert second.said == [(0, "ssewire: broken: Permission denied\n")]
+    assert second.tally == Tally(files=1, unreadable=1, code=WRONG_USE)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_much_waits_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_much_waits_on_disk_and_is_told_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     monkeypatch.setattr(jobs, "MAX_KEPT_BYTES", 4)
-    (done,) = jobs.work_off(shout, ["abc"], jobs._Screen(str(tmp_path), "latin-1", None))
+    (done,) = jobs.work_off(shout, [File("abcdef")], jobs._Screen(str(tmp_path), "latin-1", None))
     assert isinstance(done.printed, Path)
     assert list(tmp_path.iterdir()) == [done.printed]
-    assert done.printed.read_bytes().startswith(b"ABC")
+    content = done.printed.read_bytes()
+    assert content.startswith(b"ABCDEF" + END + b"\xff")
+    with done.printed.open("rb") as printed:
+        jobs._print_again(printed, done.said)
+    sys.stdout.flush()
+    assert capfdbinary.readouterr() == (content, b"ssewire: quiet\nssewire: loud\n")
 
 
 def test_a_process_ends_with_the_one_that_it_works_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +252,7 @@ def test_a_slow_consumer_bounds_what_is_begun(
     begun = 0
     real = jobs.chunks
 
-    def counted(files: list[str]) -> Iterator[tuple[list[str], bool]]:
+    def counted(files: list[File]) -> Iterator[tuple[list[File], bool]]:
         nonlocal begun
         for chunk in real(files):
             begun += 1
@@ -233,7 +260,7 @@ def test_a_slow_consumer_bounds_what_is_begun(
 
     monkeypatch.setattr(jobs, "chunks", counted)
     monkeypatch.setattr(jobs, "CHUNK_BYTES", 1)
-    outcomes = jobs._in_processes(many, shout_name, 2)
+    outcomes = jobs._in_processes(list(map(File, many)), shout_name, 2, Tally())
     handed_out = 0
     most = 0
     for _ in outcomes:
@@ -244,9 +271,8 @@ def test_a_slow_consumer_bounds_what_is_begun(
     assert capsys.readouterr().out == "".join(f"{Path(name).name}\n" for name in many)
 
 
-def shout_name(name: str) -> jobs.Outcome:
+def shout_name(name: str, tally: Tally) -> None:
     print(Path(name).name)
-    return CLEAN, ""
 
 
 def test_a_reader_that_leaves_ends_the_processes(many: list[str]) -> None:
@@ -269,10 +295,10 @@ import os, signal, sys, time
 from pathlib import Path
 from ssewire.cli.jobs import for_each
 
-def work(name):
+def work(name, tally):
     if Path(name).name == "1":
         print("first")
-        return 0, ""
+        return
     Path(name + ".begun").write_text(str(os.getpid()))
     time.sleep(60)
 
@@ -282,7 +308,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     ssewire.cli.jobs.CHUNK_BYTES = 1
     print("ready", flush=True)
-    sys.exit(for_each(sys.argv[1:], work, 2))
+    sys.exit(for_each(sys.argv[1:], work, 2).code)
 """
 
 
@@ -371,30 +397,30 @@ def test_a_process_that_dies_is_told_in_one_line(tmp_path: Path) -> None:
         assert err == "ssewire: a worker process died: 1 of 7 files are done\n"
 
 
-def die(_name: str) -> jobs.Outcome:
+def die(_name: str, _tally: Tally) -> None:
     os._exit(3)
 
 
 def test_a_process_that_dies_ends_the_others(many: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert jobs.for_each(many, die, 2) == WRONG_USE
+    ended = jobs.for_each(many, die, 2)
+    assert (ended.code, ended.tally, ended.interrupted) == (WRONG_USE, Tally(), True)
     assert capsys.readouterr().err == "ssewire: a worker process died: 0 of 60 files are done\n"
 
 
 def test_an_interruption_between_two_files_tells_how_far_it_came(
     many: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def work(name: str) -> jobs.Outcome:
+    def work(name: str, tally: Tally) -> None:
         if name == many[3]:
             raise KeyboardInterrupt
-        return CLEAN, ""
 
-    assert jobs.for_each(many, work) == INTERRUPTED
+    assert jobs.for_each(many, work) == (INTERRUPTED, Tally(files=3), True)
     assert capsys.readouterr().err == "ssewire: interrupted: 3 of 60 files are done\n"
 
 
 def test_who_wants_no_more_ends_the_processes(many: list[str]) -> None:
-    outcomes = jobs._in_processes(many, shout_name, 2)
-    assert next(outcomes) == (CLEAN, "")
+    outcomes = jobs._in_processes(list(map(File, many)), shout_name, 2, Tally())
+    assert next(outcomes) == Tally(files=1)
     outcomes.close()
     assert not multiprocessing.active_children()
 
@@ -402,10 +428,10 @@ def test_who_wants_no_more_ends_the_processes(many: list[str]) -> None:
 def test_an_interruption_before_the_first_file_is_quiet(
     many: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(_names: list[str]) -> Iterator[str]:
+    def interrupt(_names: list[str]) -> Iterator[File]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs, "expand", interrupt)
+    monkeypatch.setattr(jobs, "find", interrupt)
     assert main(["replay", *many]) == INTERRUPTED
     assert capsys.readouterr() == ("", "")
 

@@ -44,8 +44,8 @@ logs.detection  logs.capture  logs.redaction  logs.storage  logs.lines
     logs.foreign  logs.har  logs.cassettes  logs.records  logs.reading  logs.writing
     logs.heads  logs.recording  logs.play  logs.transports  logs.server
     logs.timeline  logs.report  logs.page  logs
-cli.inputs  cli.output  cli.jobs  cli.replay  cli.check  cli.demo  cli.record  cli.serve
-    cli.tables  cli.inspect  cli
+cli.inputs  cli.output  cli.tally  cli.picks  cli.progress  cli.jobs  cli.streams
+    cli.replay  cli.check  cli.demo  cli.record  cli.serve  cli.tables  cli.inspect  cli
 __main__
 """.replace("\n\n", "\n<package>\n").split()
 """All modules, from the bottom to the top; `<package>` is `ssewire` itself."""
@@ -75,6 +75,7 @@ EXTRAS = {
     "logs.cassettes": {"yaml"},
     "logs.server": {"starlette", "uvicorn"},
     "testing.clients": {"httpx"},
+    "cli.progress": {"rich"},
     "cli.record": {"httpx"},
     "cli.tables": {"rich"},
 }

@@ -108,6 +108,30 @@ def test_the_next_capture_leaves_out_the_rest_of_the_one_before(path: Path) -> N
     assert list(captures) == []
 
 
+def test_what_has_not_been_read_can_be_left_out(path: Path) -> None:
+    first, second = read_captures(path), read_captures(path)
+    assert next(first).skip() == End("eof", 1.25)
+    assert [list(each.reads) for each in first] == [READS]
+    capture = next(second)
+    assert next(iter(capture.reads)) == READS[0]
+    assert capture.skip() == End("eof", 1.25)
+    assert capture.size == len(BODY)
+    assert story().skip() == End("eof", 1.25)
+
+
+def test_the_size_is_that_of_what_has_been_read(path: Path, tmp_path: Path) -> None:
+    capture = next(read_captures(path))
+    assert capture.size == 0
+    next(iter(capture.reads))
+    assert capture.size == len(READS[0][1])
+    assert list(capture.reads) == READS[1:]
+    assert capture.size == story().size == len(BODY)
+    (tmp_path / "raw.sse").write_bytes(BODY)
+    raw = next(read_captures(tmp_path / "raw.sse"))
+    raw.skip()
+    assert raw.size == len(BODY)
+
+
 # -- streams ---------------------------------------------------------------------------------------------
 
 
@@ -116,6 +140,15 @@ def test_a_stream_is_of_the_dialect_that_the_events_tell() -> None:
         assert isinstance(stream, ChatStream)
         assert stream.result().choices[0].message.content == "Café"
     assert stream.verdict is Verdict.COMPLETE
+
+
+def test_to_tell_the_dialect_loses_no_read(path: Path) -> None:
+    for capture in (story(), next(read_captures(path))):
+        assert [capture.detect_dialect() for _ in range(2)] == ["chat", "chat"]
+        assert list(capture.reads) == READS
+    foreign = Capture(HEAD, [(None, b"data: 1\n\n")])
+    assert foreign.detect_dialect() is None
+    assert foreign.stream().parser_class.dialect.name == "chat"
 
 
 def test_a_stream_can_be_of_a_chosen_dialect() -> None:
@@ -128,7 +161,7 @@ def test_a_stream_has_the_timing_of_the_recording() -> None:
         stream.result()
     timing = stream.timing
     assert (timing.opened, timing.first_byte, timing.first_token) == (0.0, 0.25, 0.5)
-    assert timing.time_to_first_token == 0.5
+    assert timing.time_to_first_token == stream.time_to_first_token == 0.5
 
 
 def test_times_that_are_not_known_are_no_numbers() -> None:

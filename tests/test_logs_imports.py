@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from capture_cases import BODY, REQUEST, URL
-from ssewire import CaptureError
+from ssewire import CaptureError, ForeignFileError
 from ssewire.logs import Capture, End, Head, RequestHead, ResponseHead, foreign, read_captures
+from ssewire.logs.foreign import Aside
 from ssewire.logs.storage import zstd
 
 if TYPE_CHECKING:
@@ -175,6 +176,12 @@ def test_yaml_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         read(cassette(), "vcr")
 
 
+def test_what_is_no_cassette_needs_no_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ForeignFileError, match="no list of interactions"):
+        read("services: {}\n", "vcr")
+
+
 @pytest.mark.parametrize("name", ["recorded.yaml", "recorded.yml", "recorded.yaml.gz"])
 def test_a_cassette_is_told_by_its_name(tmp_path: Path, name: str) -> None:
     content = cassette(interaction()).encode()
@@ -220,8 +227,8 @@ def test_packed_bodies_are_unpacked(encoding: str, pack: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (gzip.compress(TEXT)[:-10], "its packed body ends too early"),
-        (gzip.compress(TEXT)[:-8] + b"\xff" * 8, "its packed body is damaged: "),
+        (gzip.compress(TEXT, mtime=0)[:-10], "its packed body ends too early"),
+        (gzip.compress(TEXT, mtime=0)[:-8] + b"\xff" * 8, "its packed body is damaged: "),
         (b"\xff\xff", "its packed body is damaged: "),
     ],
 )
@@ -349,6 +356,23 @@ def test_what_is_no_har_is_refused(content: bytes | str) -> None:
         read(content, "har")
 
 
+@pytest.mark.parametrize(
+    ("content", "form", "kind"),
+    [
+        ("{}", "har", ForeignFileError),
+        ('{"log": {"entries": [{"request": {"met', "har", CaptureError),
+        ("- item: {{ template }}\n  [", "vcr", ForeignFileError),
+        ("interactions:\n- request: {", "vcr", CaptureError),
+    ],
+)
+def test_a_file_that_is_cut_is_told_from_one_of_another_kind(
+    content: str, form: Any, kind: type[CaptureError]
+) -> None:
+    with pytest.raises(CaptureError) as caught:
+        read(content, form)
+    assert type(caught.value) is kind
+
+
 # -- JSON Lines ------------------------------------------------------------------------------------------
 
 
@@ -384,6 +408,7 @@ def test_what_of_a_log_is_left_out_is_told() -> None:
     content = log({"body": "x"}, {"body": None}, {"body": 5}, {"body": []}, {"body": ["x", 1]}, {})
     captures, told = read(content + '\n[1]\n{"bod', "jsonl", body_key="body")
     assert len(captures) == 1
+    assert [isinstance(each, Aside) for each in told] == [False, False, True]
     assert told == [
         "the source, line 8: no JSON object",
         "the source, line 9: no JSON object",

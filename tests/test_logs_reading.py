@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture_cases import BODY, DONE, HEAD, READS, plain, story
-from ssewire import CaptureError
+from ssewire import CaptureError, ForeignFileError
 from ssewire.logs import Capture, End, Head, read_captures, reading, write_captures
 
 if TYPE_CHECKING:
@@ -101,6 +101,17 @@ def test_what_has_no_name_and_is_no_json_is_a_raw_body(body: bytes) -> None:
     assert capture.head.origin == "sse"
 
 
+def test_an_error_in_json_instead_of_a_stream_is_a_raw_body_unless_its_name_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    body = b'\xef\xbb\xbf{"error": {"message": "full"}}'
+    ((capture,), _) = all_of([body[:9], body[9:]])
+    assert (capture.body, capture.head.origin) == (body, "sse")
+    (tmp_path / "log.json").write_bytes(body)
+    with pytest.raises(ForeignFileError):
+        all_of(tmp_path / "log.json")
+
+
 def test_an_empty_file_holds_no_captures_or_an_empty_body(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").touch()
     assert all_of(tmp_path / "log.jsonl") == ([], [])
@@ -111,7 +122,7 @@ def test_an_empty_file_holds_no_captures_or_an_empty_body(tmp_path: Path) -> Non
 def test_json_that_is_nothing_known_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "package.json"
     path.write_bytes(b'{"name": "x"}')
-    with pytest.raises(CaptureError, match=r"package\.json is no capture file, HAR or cassette; of a log"):
+    with pytest.raises(ForeignFileError, match=r"package\.json is no capture file, HAR or cassette; of"):
         all_of(path)
 
 

@@ -22,6 +22,7 @@ from ssewire import (
     EmptyStreamError,
     EventDecodeError,
     EventTooLargeError,
+    ForeignFileError,
     NoCaptureError,
     NotAnEventStreamError,
     ProviderError,
@@ -991,7 +992,7 @@ EXCEPTIONS: dict[type[SSEWireError], Callable[[], SSEWireError]] = {
     NotAnEventStreamError: lambda: raised(ChatParser(), b"<html>"),
     StructuredOutputError: unparsable,
 }
-NEVER_FROM_A_PARSER = (SSEWireError, BodyTooLargeError, CaptureError, NoCaptureError)
+NEVER_FROM_A_PARSER = (SSEWireError, BodyTooLargeError, CaptureError, ForeignFileError, NoCaptureError)
 """What no parser raises."""
 
 

@@ -103,7 +103,7 @@ def test_every_extra_is_told() -> None:
 def test_the_commands_about_logs_are_understood() -> None:
     chapter = README.partition("## Logs\n")[2].partition("\n## ")[0]
     commands = re.findall(r"^\$ ssewire (.*?)(?: +#.*)?$", chapter, re.MULTILINE)
-    assert {command.split()[0] for command in commands} >= {"record", "serve", "inspect"}
+    assert {command.split()[0] for command in commands} >= {"record", "serve", "inspect", "replay", "check"}
     for command in commands:
         parser().parse_args(shlex.split(command))
 

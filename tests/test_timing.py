@@ -84,7 +84,7 @@ def test_stamps_are_those_of_the_reads() -> None:
         last_byte=9.5,
         gaps=(0.5, 4.0),
     )
-    assert watch.timing().time_to_first_token == 3.5
+    assert watch.timing().time_to_first_token == watch.time_to_first_token() == 3.5
     assert watch.timing().duration == 8.5
 
 

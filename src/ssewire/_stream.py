@@ -148,6 +148,12 @@ class _Stream(Generic[E, S]):
         return self._stopwatch.timing()
 
     @property
+    def time_to_first_token(self) -> float | None:
+        """That of `timing`, which also lists the gaps: a long stream has many."""
+        self._parser.fold()
+        return self._stopwatch.time_to_first_token()
+
+    @property
     def diagnostics(self) -> list[Diagnostic]:
         """What was unusual, each thing once with its count."""
         return self._parser.diagnostics

@@ -109,6 +109,10 @@ class Stopwatch:
         self._last_byte = stamps[-1]
         self._counted = pieces[-1] != ""
 
+    def time_to_first_token(self) -> float | None:
+        """That of `timing()`, without the gaps: a long stream has many."""
+        return None if self._first_token is None else self._first_token - self._opened
+
     def timing(self) -> Timing:
         """The figures so far."""
         return Timing(

@@ -204,6 +204,10 @@ class CaptureError(SSEWireError):
     """What was recorded cannot be read as it should be, or ends here though the body did not."""
 
 
+class ForeignFileError(CaptureError):
+    """A file is of none of the forms that hold captures, or not of the one that its name tells."""
+
+
 class NoCaptureError(SSEWireError):
     """No capture answers a request, and nothing else does.
 

@@ -1,15 +1,19 @@
-"""`ssewire check`: recorded bodies go in; what is wrong or odd about each comes out."""
+"""`ssewire check`: captures go in; what is wrong or odd about them comes out."""
 
 from __future__ import annotations
 
 import functools
+import math
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from ssewire._dialects import DIALECTS, ResponsesStream
-from ssewire.cli import jobs
-from ssewire.cli.inputs import open_stream
-from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, told
+import msgspec
+
+from ssewire._dialects import ResponsesStream
+from ssewire.cli import inputs, jobs, picks
+from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, model_of, told
+from ssewire.cli.streams import Reading, end_of, none_asked_for, open_stream
 from ssewire.errors import SSEWireError
 from ssewire.events import UnknownEvent
 from ssewire.responses.compare import Difference, DifferenceKind
@@ -18,11 +22,23 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from ssewire._dialects import DialectName
+    from ssewire.cli.tally import Tally
+    from ssewire.logs.capture import Capture
 
 EXPLAINED: Final = (DifferenceKind.RE_ENCRYPTED, DifferenceKind.ROUNDED)
 """Differences that servers make on purpose."""
 SHOWN_CHARS: Final = 60
+
+
+class _Form(msgspec.Struct, frozen=True):
+    """What to print."""
+
+    json: bool
+    strict: bool
+    rows: bool
+    """The streams that are clean, too."""
+    found_rows: bool
+    """The streams with findings."""
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,43 +46,53 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command = commands.add_parser(
         "check",
         help="tell whether recorded streams are whole, and what is odd about them",
-        description="Report on each recorded response body (.sse): its verdict, malformed and unknown "
-        "events, gaps in its numbering and other oddities, and where the server's own final object differs "
-        "from what it had streamed.",
+        description="Report on each recorded stream: its verdict, malformed and unknown events, gaps in its "
+        "numbering and other oddities, and where the server's own final object differs from what it had "
+        "streamed. Behind several streams comes a summary.",
+    )
+    inputs.add_to(command)
+    command.add_argument(
+        "--json", action="store_true", help="print one JSON object a stream, a line each, and no summary"
     )
     command.add_argument(
-        "files", nargs="+", metavar="FILE", help="a file, a folder, a pattern, or - for stdin"
+        "--summary", action="store_true", help="print the summary alone; with --json as JSON"
     )
-    command.add_argument("--json", action="store_true", help="print one JSON object a stream, a line each")
+    command.add_argument("--findings", action="store_true", help="print only the streams with findings")
     command.add_argument(
         "--strict",
         action="store_true",
         help="count as findings, too: streams that are not complete, oddities, unknown events, and "
         "differences other than rounding and encrypting anew",
     )
-    command.add_argument(
-        "--dialect", choices=tuple(DIALECTS), help="what the streams are; by default their events tell"
-    )
+    picks.add_to(command)
     jobs.add_to(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Check each file."""
-    work = functools.partial(_print_check, json=options.json, strict=options.strict, dialect=options.dialect)
-    return jobs.for_each(options.files, work, options.jobs)
+    form = _Form(options.json, options.strict, not (options.summary or options.findings), not options.summary)
+    work = functools.partial(_check_file, form=form, reading=Reading.of(options))
+    # Rows are progress enough, and would be torn apart by another.
+    watched = not options.quiet and not (form.rows and sys.stdout.isatty())
+    ended = jobs.for_each(options.files, work, options.jobs, watched=watched)
+    if options.summary and options.json:
+        print(json_line(ended.tally.facts(interrupted=ended.interrupted)))
+    elif options.summary or (ended.tally.streams > 1 and not options.quiet and not options.json):
+        print("\n".join(ended.tally.lines()))
+    return none_asked_for(ended)
 
 
-def _print_check(name: str, *, json: bool, strict: bool, dialect: DialectName | None) -> jobs.Outcome:
-    """Check one body, and print the report."""
-    report, found = _check(name, dialect)
-    print(json_line(report) if json else "\n".join(_lines(report)))
-    return FINDINGS if found or (strict and _is_odd(report)) else CLEAN, found
+def _check_file(name: str, tally: Tally, *, form: _Form, reading: Reading) -> None:
+    """Check the captures in one file, and print a report on each."""
+    for source, capture in reading.captures_of(name, tally):
+        _check(source, capture, tally, form, reading)
 
 
-def _check(name: str, dialect: DialectName | None) -> tuple[dict[str, Any], str]:
-    """Read one body; returns the report, and what is wrong."""
-    known, stream = open_stream(name, dialect)
+def _check(source: str, capture: Capture, tally: Tally, form: _Form, reading: Reading) -> None:
+    """Read one capture, and print the report."""
+    known = reading.dialect_of(capture)
+    stream = open_stream(capture, known)
     problem: SSEWireError | None = None
     differences: list[Difference] = []
     unknown: Counter[str] = Counter()
@@ -85,17 +111,30 @@ def _check(name: str, dialect: DialectName | None) -> tuple[dict[str, Any], str]
                 differences = stream.compare()
             except SSEWireError as error:
                 problem = problem or error
+    end = end_of(capture, tally)
+    if not reading.asks_for(stream, known, tally):
+        return
+    seconds = stream.time_to_first_token
     report = {
-        "source": name,
+        "source": source,
         "dialect": known,
+        "model": model_of(stream),
         "verdict": stream.verdict,
         "events": events,
+        "bytes": capture.size,
+        "time_to_first_token": None if seconds is None or math.isnan(seconds) else seconds,
         "unknown_events": dict(unknown),
         "diagnostics": stream.diagnostics,
         "differences": differences,
         "error": told(problem),
     }
-    return report, finding(stream, problem, known)
+    found = finding(stream, problem, known, end)
+    code = FINDINGS if found or (form.strict and _is_odd(report)) else CLEAN
+    if form.rows or (form.found_rows and code != CLEAN):
+        print(json_line(report) if form.json else "\n".join(_lines(report)))
+    tally.events += events
+    tally.look_at(source, stream, known)
+    tally.count(source, found, code=code)
 
 
 def _is_odd(report: dict[str, Any]) -> bool:

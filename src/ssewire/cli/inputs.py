@@ -1,63 +1,103 @@
-"""File names, folders, patterns and `-` go in; bodies to read come out, one after the other."""
+"""File names, folders, patterns and `-` go in; the files meant come out, and the captures in each."""
 
 from __future__ import annotations
 
 import glob
+import os
 import sys
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ssewire._dialects import DIALECTS
-from ssewire.logs.detection import with_dialect
+from ssewire.logs.reading import FOLDER_SUFFIXES, read_captures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    import argparse
+    from collections.abc import Callable, Iterable, Iterator
 
-    from ssewire._dialects import DialectName
-    from ssewire._stream import Stream
+    from ssewire.logs.capture import Capture
 
-READ_BYTES: Final = 64 * 2**10
 STDIN: Final = "-"
-SUFFIX: Final = ".sse"
 
 
-def expand(names: Iterable[str], suffixes: tuple[str, ...] = (SUFFIX,)) -> Iterator[str]:
+class File(NamedTuple):
+    """A file to read."""
+
+    name: str
+    """Its path, or `-`."""
+    searched: bool = False
+    """It was found in a folder: nobody said that it holds captures."""
+
+
+def add_to(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of a command that reads captures."""
+    command.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a raw body (.sse), capture file, cassette (.yaml), .har or log; a folder, a pattern, or -",
+    )
+    command.add_argument(
+        "--dialect", choices=tuple(DIALECTS), help="what the streams are; by default their events tell"
+    )
+    command.add_argument(
+        "--body-key",
+        metavar="KEY",
+        help="where the records of a JSON Lines log hold bodies: a key, or several joined by dots",
+    )
+
+
+def expand(names: Iterable[str], suffixes: tuple[str, ...] = FOLDER_SUFFIXES) -> Iterator[str]:
+    """The names of the files meant; see `find`."""
+    return (file.name for file in find(names, suffixes))
+
+
+def find(names: Iterable[str], suffixes: tuple[str, ...] = FOLDER_SUFFIXES) -> Iterator[File]:
     """The files meant: of a folder all with a suffix below it, of a pattern all matches, the rest as is."""
     for name in names:
-        path = Path(name)
-        if name == STDIN or path.is_file():
-            yield name
-        elif path.is_dir():
-            files = (each for each in path.rglob("*") if each.name.lower().endswith(suffixes))
-            yield from sorted(str(each) for each in files if each.is_file())
+        if name == STDIN or os.path.isfile(name):
+            yield File(name)
+        elif os.path.isdir(name):
+            yield from _in_folder(name, suffixes)
         else:
-            yield from sorted(glob.glob(name, recursive=True)) or [name]
+            for match in _matches(name) or [name]:
+                yield from _in_folder(match, suffixes) if os.path.isdir(match) else [File(match)]
 
 
-def reads_of(name: str) -> Iterator[bytes]:
-    """The bytes of a file or of stdin, as they can be had.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    with ExitStack() as stack:
-        file: Any = sys.stdin.buffer if name == STDIN else stack.enter_context(open(name, "rb"))
-        # `read1` gives what a pipe holds at the moment; `read` would wait until the block is full.
-        while data := file.read1(READ_BYTES):
-            yield data
+def _matches(pattern: str) -> list[str]:
+    matches = glob.glob(pattern, recursive=True)
+    if "**" in pattern:
+        # It follows links in a circle, and finds a file again and again; the shortest name remains.
+        matches.sort(key=len, reverse=True)
+        matches = list({os.path.realpath(each): each for each in matches}.values())
+    return sorted(matches)
 
 
-def open_stream(name: str, dialect: DialectName | None = None) -> tuple[DialectName | None, Stream[Any, Any]]:
-    """Open a recorded body.
+def _in_folder(folder: str, suffixes: tuple[str, ...]) -> list[File]:
+    found: list[str] = []
+
+    def unreadable(error: OSError) -> None:
+        found.append(error.filename)  # as a file: who opens it, tells why
+
+    for path, _, names in os.walk(folder, onerror=unreadable):
+        paths = [str(Path(path, name)) for name in names if name.lower().endswith(suffixes)]
+        found += [each for each in paths if os.path.isfile(each) or os.path.islink(each)]
+    return [File(name, searched=True) for name in sorted(found)]
+
+
+def captures_of(
+    name: str, body_key: str | None, report: Callable[[str], object]
+) -> Iterator[tuple[str, Capture]]:
+    """The captures in a file, lazily, each with a name: the first has the file's, then comes `FILE#2`.
 
     Args:
         name: The file, or `-`.
-        dialect: What it is; by default its events tell.
+        body_key: As for `read_captures`.
+        report: Called with a line of text for each thing that is left out.
 
-    Returns:
-        The dialect, None when no event tells, and the stream, which skips malformed events.
+    Raises, while iterating:
+        CaptureError, ImportError, OSError: As `read_captures`.
     """
-    detected, reads = with_dialect(reads_of(name), bytes)
-    known = dialect or detected
-    return known, DIALECTS[known or "chat"].stream(reads, malformed="skip")
+    source = sys.stdin.buffer if name == STDIN else name
+    for number, capture in enumerate(read_captures(source, body_key=body_key, report=report), 1):
+        yield name if number == 1 else f"{name}#{number}", capture

@@ -1,4 +1,4 @@
-"""Files and the work to do on each go in; an exit code comes out: one after the other, or many at a time.
+"""Files and the work to do on each go in; a tally of it comes out: one after the other, or many at a time.
 
 However many processes work, what is printed is the same, in the order of the files.
 """
@@ -17,24 +17,26 @@ import tempfile
 import threading
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ssewire.cli.inputs import STDIN, expand
-from ssewire.cli.output import CLEAN, INTERRUPTED, WRONG_USE, say
+from ssewire.cli import progress
+from ssewire.cli.inputs import STDIN, File, find
+from ssewire.cli.output import INTERRUPTED, WRONG_USE, say
+from ssewire.cli.tally import Tally
+from ssewire.errors import CaptureError, ForeignFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Future
     from multiprocessing.connection import Connection
 
-    Outcome = tuple[int, str]
-    """The exit code that a file asks for, and what to say about it; nothing if that is empty."""
-    Work = Callable[[str], Outcome]
+    Work = Callable[[str, Tally], None]
+    """Reads the file of that name, prints what comes of it, and counts that."""
 
 MAX_JOBS: Final = 61
 """More processes than that cannot be waited for on Windows."""
-CHUNK_BYTES: Final = 256 * 2**10
-"""How much a process is given at a time: 10 ms of work, beside which handing over costs little."""
+CHUNK_BYTES: Final = 2**20
+"""How much a process is given at a time: 10 ms of work or more, beside which handing over costs little."""
 FILE_BYTES: Final = 4 * 2**10
 """What opening a file counts in that."""
 CHUNKS_AHEAD: Final = 2
@@ -43,8 +45,19 @@ MAX_KEPT_BYTES: Final = 2**20
 """What is printed of a file waits for its turn on disk if it is larger."""
 
 
+class Ended(NamedTuple):
+    """How the work ended."""
+
+    code: int
+    """The exit code."""
+    tally: Tally
+    """What was done."""
+    interrupted: bool = False
+    """Not all of it was."""
+
+
 def add_to(command: argparse.ArgumentParser) -> None:
-    """Add the option to a command that works on files."""
+    """Add the options to a command that works on files."""
     command.add_argument(
         "--jobs",
         type=_count,
@@ -53,6 +66,7 @@ def add_to(command: argparse.ArgumentParser) -> None:
         help="read so many files at a time, each in a process of its own (1 by default, at most "
         f"{MAX_JOBS}); what is printed stays the same",
     )
+    command.add_argument("-q", "--quiet", action="store_true", help="show no progress and no summary")
 
 
 def _count(text: str) -> int:
@@ -62,48 +76,63 @@ def _count(text: str) -> int:
     return count
 
 
-def for_each(names: Iterable[str], work: Work, jobs: int = 1) -> int:
+def for_each(names: Iterable[str], work: Work, jobs: int = 1, *, watched: bool = False) -> Ended:
     """Do a piece of work for each file meant; a bad file does not stop the others.
 
     Args:
         names: Files, folders, patterns, `-`.
-        work: Does it for one file, and prints what comes of it. Can be pickled if there are several jobs.
+        work: Does it for one file. Can be pickled if there are several jobs.
         jobs: How many processes work at a time.
-
-    Returns:
-        The exit code.
+        watched: Show progress on a terminal.
     """
-    files = list(expand(names))
-    if not files:
-        say("no .sse files there")
-        return WRONG_USE
-    code = CLEAN
-    done = 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name may hold bytes that are no text, and a terminal may lack letters.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    tally = Tally()
+    files = list(find(names))
     jobs = min(jobs, len(files))
-    here = (_outcome(work, file) for file in files)
+    watch = progress.shown(tally, len(files)) if watched and sys.stderr.isatty() else contextlib.nullcontext()
     try:
-        with contextlib.closing(here if jobs == 1 else _in_processes(files, work, jobs)) as outcomes:
-            for asked, found in outcomes:
-                if found:
-                    say(f"{files[done]}: {found}")
-                code = max(code, asked)
-                done += 1
+        with watch:
+            if jobs > 1:
+                with contextlib.closing(_in_processes(files, work, jobs, tally)) as done_elsewhere:
+                    for done in done_elsewhere:
+                        tally.add(done)
+            else:
+                for file in files:
+                    _do(work, file, tally)
     except (KeyboardInterrupt, ChildProcessError) as error:
         reason = str(error) or "interrupted"
         if len(files) > 1:
-            say(f"{reason}: {done} of {len(files)} files are done")
-        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else WRONG_USE
-    return code
+            say(f"{reason}: {tally.files:,} of {len(files):,} files are done")
+        return Ended(
+            INTERRUPTED if isinstance(error, KeyboardInterrupt) else WRONG_USE, tally, interrupted=True
+        )
+    if not tally.files - tally.foreign and not tally.code:
+        say("no captures there")
+        tally.code = WRONG_USE
+    return Ended(tally.code, tally)
 
 
-def _outcome(work: Work, file: str) -> Outcome:
+def _do(work: Work, file: File, tally: Tally) -> None:
     """Do the work for one file."""
     try:
-        return work(file)
+        work(file.name, tally)
+    except ForeignFileError as error:
+        tally.foreign += 1
+        say(f"left out: {error}" if file.searched else str(error))
+        if not file.searched:
+            tally.find()
+    except CaptureError as error:
+        say(str(error))
+        tally.find()
     except BrokenPipeError:
         raise
-    except OSError as error:
-        return WRONG_USE, error.strerror or str(error)
+    except (OSError, ImportError) as error:
+        say(f"{file.name}: {(isinstance(error, OSError) and error.strerror) or error}")
+        tally.fail()
+    tally.capture = None
+    tally.files += 1
 
 
 # -- processes -------------------------------------------------------------------------------------------
@@ -112,9 +141,11 @@ def _outcome(work: Work, file: str) -> Outcome:
 class _Done(NamedTuple):
     """What came of one file, in another process."""
 
-    outcome: Outcome
+    tally: Tally
     printed: bytes | Path
     """What the work has printed, or where that is."""
+    said: list[tuple[int, str]]
+    """What it has said on stderr, behind so many bytes of that."""
 
 
 class _Screen(NamedTuple):
@@ -125,10 +156,19 @@ class _Screen(NamedTuple):
     errors: str | None
 
 
-def _in_processes(files: Sequence[str], work: Work, jobs: int) -> Generator[Outcome]:
+def _in_processes(files: Sequence[File], work: Work, jobs: int, tally: Tally) -> Generator[Tally]:
     """Do the work in processes, and print what they would have printed.
 
-    Raises:
+    Args:
+        files: The files.
+        work: The work.
+        jobs: How many processes work at a time.
+        tally: Counts what has to be done in this process.
+
+    Returns:
+        What was counted elsewhere, once it is printed.
+
+    Raises, while iterating:
         ChildProcessError: A process died.
     """
     import multiprocessing  # 15 ms, for those who want several processes
@@ -137,7 +177,7 @@ def _in_processes(files: Sequence[str], work: Work, jobs: int) -> Generator[Outc
     # A forked process would inherit threads' locks; a spawned one is the same on every platform.
     context = multiprocessing.get_context("spawn")
     theirs, ours = context.Pipe(duplex=False)
-    pending: deque[tuple[str, Future[list[_Done]] | None]] = deque()
+    pending: deque[tuple[File, Future[list[_Done]] | None]] = deque()
     with (
         tempfile.TemporaryDirectory(prefix="ssewire-") as folder,
         ours,
@@ -151,9 +191,9 @@ def _in_processes(files: Sequence[str], work: Work, jobs: int) -> Generator[Outc
                     future = pool.submit(work_off, work, chunk, screen) if away else None
                 pending.append((chunk[0], future))
                 if len(pending) > CHUNKS_AHEAD * jobs:
-                    yield from _print(*pending.popleft(), work)
+                    yield from _print(*pending.popleft(), work, tally)
             while pending:
-                yield from _print(*pending.popleft(), work)
+                yield from _print(*pending.popleft(), work, tally)
         except BaseException as error:
             # Nobody waits for a process that is in the middle of a file: see `begin`.
             ours.close()
@@ -162,16 +202,16 @@ def _in_processes(files: Sequence[str], work: Work, jobs: int) -> Generator[Outc
             raise
 
 
-def chunks(files: Iterable[str]) -> Iterator[tuple[list[str], bool]]:
+def chunks(files: Iterable[File]) -> Iterator[tuple[list[File], bool]]:
     """Put files together, so that handing them over pays.
 
     Returns:
         The files, and whether another process can read them.
     """
-    chunk: list[str] = []
+    chunk: list[File] = []
     size = 0
     for file in files:
-        file_size = _size_of(file)
+        file_size = _size_of(file.name)
         if chunk and (file_size is None or size >= CHUNK_BYTES):
             yield chunk, True
             chunk, size = [], 0
@@ -195,21 +235,33 @@ def _size_of(file: str) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _print(file: str, future: Future[list[_Done]] | None, work: Work) -> Iterator[Outcome]:
+def _print(file: File, future: Future[list[_Done]] | None, work: Work, tally: Tally) -> Iterator[Tally]:
     """Print what came of a chunk; without a future, do its one file here."""
     if future is None:
-        yield _outcome(work, file)
+        _do(work, file, tally)
         return
     for done in future.result():
         sys.stdout.flush()
         if isinstance(done.printed, Path):
             with done.printed.open("rb") as printed:
-                shutil.copyfileobj(printed, sys.stdout.buffer)
+                _print_again(printed, done.said)
             done.printed.unlink()
         else:
-            sys.stdout.buffer.write(done.printed)
-        yield done.outcome
+            _print_again(io.BytesIO(done.printed), done.said)
+        yield done.tally
     sys.stdout.buffer.flush()
+
+
+def _print_again(printed: Any, said: list[tuple[int, str]]) -> None:
+    """Print what was printed, and say in between what was said there."""
+    for at, text in said:
+        # Pieces of that size are of files that wait on disk.
+        while left := at - printed.tell():
+            sys.stdout.buffer.write(printed.read(min(left, MAX_KEPT_BYTES)))
+        sys.stdout.buffer.flush()
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    shutil.copyfileobj(printed, sys.stdout.buffer)
 
 
 @contextlib.contextmanager
@@ -239,21 +291,35 @@ def _end_with(alive: Connection) -> None:
     os._exit(1)
 
 
-def work_off(work: Work, files: Iterable[str], screen: _Screen) -> list[_Done]:
-    """Do the work for files, and keep what it prints."""
+def work_off(work: Work, files: Iterable[File], screen: _Screen) -> list[_Done]:
+    """Do the work for files, and keep what it prints and says."""
     return [_kept(work, file, screen) for file in files]
 
 
-def _kept(work: Work, file: str, screen: _Screen) -> _Done:
+class _Said(io.TextIOBase):
+    """A stderr that keeps what is said, and where in what is printed."""
+
+    def __init__(self, printed: Any) -> None:
+        self.said: list[tuple[int, str]] = []
+        self._printed = printed
+
+    def write(self, text: str) -> int:
+        self.said.append((self._printed.tell(), text))  # `say` has flushed what was printed
+        return len(text)
+
+
+def _kept(work: Work, file: File, screen: _Screen) -> _Done:
+    tally = Tally()
     with tempfile.SpooledTemporaryFile(MAX_KEPT_BYTES, dir=screen.folder) as printed:
         stdout = io.TextIOWrapper(printed, screen.encoding, screen.errors)
-        with contextlib.redirect_stdout(stdout):
-            outcome = _outcome(work, file)
+        stderr = _Said(printed)
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            _do(work, file, tally)
         stdout.detach()
         size = printed.tell()
         printed.seek(0)
         if size <= MAX_KEPT_BYTES:
-            return _Done(outcome, printed.read())
+            return _Done(tally, printed.read(), stderr.said)
         with tempfile.NamedTemporaryFile(dir=screen.folder, delete=False) as large:
             shutil.copyfileobj(printed, large)
-    return _Done(outcome, Path(large.name))
+    return _Done(tally, Path(large.name), stderr.said)

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ssewire.errors import EmptyStreamError, NotAnEventStreamError, ProviderError, SSEWireError
+from ssewire.errors import (
+    CaptureError,
+    EmptyStreamError,
+    EventDecodeError,
+    NotAnEventStreamError,
+    ProviderError,
+    SSEWireError,
+)
+from ssewire.logs.capture import CLOSED, broken_off
 
 if TYPE_CHECKING:
     from ssewire._stream import Stream
+    from ssewire.logs.capture import End
 
 CLEAN: Final = 0
 FINDINGS: Final = 1
@@ -22,20 +31,43 @@ INTERRUPTED: Final = 130
 def say(line: str) -> None:
     """Tell the user something that is not the answer."""
     sys.stdout.flush()
-    print(f"ssewire: {line}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"ssewire: {line}\n")
+    sys.stderr.flush()
 
 
-def finding(stream: Stream[Any, Any], problem: SSEWireError | None, known: str | None) -> str:
-    """What is wrong with a stream that has been read, on one line; empty for nothing."""
+def finding(
+    stream: Stream[Any, Any], problem: SSEWireError | None, known: str | None, end: End | None = None
+) -> str:
+    """What is wrong with a stream that has been read, on one line; empty for nothing.
+
+    Args:
+        stream: The stream.
+        problem: What it raised.
+        known: Its dialect, as far as that is known.
+        end: How its capture ended, if it has one.
+    """
     if isinstance(problem, (EmptyStreamError, NotAnEventStreamError)):
         return str(problem)
-    found = [] if problem is None else [f"{stream.verdict.value}: {problem}"]
+    # What the capture itself lacks is no fault of a transport.
+    cause = None if problem is None else problem.__cause__
+    told = cause if isinstance(cause, CaptureError) else problem
+    found = [] if problem is None else [f"{stream.verdict.value}: {told}"]
     malformed = count_of("malformed", stream)
     if malformed:
         found.append(f"{malformed} malformed event{'s' if malformed > 1 else ''} skipped")
     if known is None and stream.timing.first_event is not None and not isinstance(problem, ProviderError):
         found = ["events of no known dialect"]
+    if end is not None and end.broken and end.how != CLOSED and not isinstance(told, CaptureError):
+        found.append(str(broken_off(end)))  # behind the stream's own end
     return "; ".join(found)
+
+
+def model_of(stream: Stream[Any, Any]) -> str | None:
+    """The name of the model that answered, or None."""
+    try:
+        return stream.model
+    except EventDecodeError:  # the response inside an event; the stream's problem says so
+        return None
 
 
 def count_of(kind: str, stream: Stream[Any, Any]) -> int:

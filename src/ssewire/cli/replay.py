@@ -1,27 +1,46 @@
-"""`ssewire replay`: recorded bodies go in; their answers, events or final objects come out."""
+"""`ssewire replay`: captures go in; their answers, events or final objects come out."""
 
 from __future__ import annotations
 
+import argparse
 import functools
 import sys
+import tempfile
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from ssewire._dialects import DIALECTS
+import msgspec
+
 from ssewire._wire.encoder import encode_event
 from ssewire._wire.tokenizer import Tokenizer
-from ssewire.cli import jobs
-from ssewire.cli.inputs import open_stream, reads_of
-from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, told
+from ssewire.cli import inputs, jobs, picks
+from ssewire.cli.output import WRONG_USE, finding, json_line, say, told
+from ssewire.cli.streams import Reading, end_of, none_asked_for, open_stream
 from ssewire.errors import EventDecodeError, SSEWireError
+from ssewire.logs.capture import Capture, PassingReads, broken_off
+from ssewire.logs.lines import encode_end, encode_head, encode_read
+from ssewire.logs.play import parse_speed, play
+from ssewire.logs.reading import read_captures
+from ssewire.logs.transports import sleep
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from ssewire._dialects import DialectName
     from ssewire._stream import Stream
+    from ssewire.cli.tally import Tally
+    from ssewire.logs.capture import End, Read
 
 FORMS: Final = ("text", "json", "events", "sse")
+MAX_COPIED_BYTES: Final = 8 * 2**20
+"""A copy of a capture is on disk if it is larger."""
+
+
+class _Form(msgspec.Struct, frozen=True):
+    """What to print, and when."""
+
+    name: str
+    speed: float | None
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,11 +48,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command = commands.add_parser(
         "replay",
         help="replay recorded streams",
-        description="Replay recorded response bodies (.sse): print the answers as they would have streamed.",
+        description="Replay recorded streams: print the answers as they would have streamed.",
     )
-    command.add_argument(
-        "files", nargs="+", metavar="FILE", help="a file, a folder, a pattern, or - for stdin"
-    )
+    inputs.add_to(command)
     command.add_argument(
         "--as",
         dest="form",
@@ -43,53 +60,111 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "stream; events: a line for each typed event; sse: the events as a clean event stream",
     )
     command.add_argument(
-        "--dialect", choices=tuple(DIALECTS), help="what the streams are; by default their events tell"
+        "--speed",
+        type=_speed,
+        default=None,
+        metavar="FACTOR",
+        help="1 to wait as long as the recording tells, 10 for a tenth of that, 0 or none for no waiting "
+        "(the default)",
     )
+    picks.add_to(command)
     jobs.add_to(command)
     command.set_defaults(run=run)
 
 
+def _speed(text: str) -> float | None:
+    try:
+        return None if text == "0" else parse_speed(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a factor above 0, 0 or none, not {text!r}") from None
+
+
 def run(options: argparse.Namespace) -> int:
     """Replay each file."""
-    work = functools.partial(_replay, form=options.form, dialect=options.dialect)
-    return jobs.for_each(options.files, work, options.jobs)
+    if options.speed is not None and options.jobs > 1:
+        say("--speed is for one job: nobody can watch several")
+        return WRONG_USE
+    form = _Form(options.form, options.speed)
+    work = functools.partial(_replay_file, form=form, reading=Reading.of(options))
+    # What is printed on a terminal would be torn apart by progress.
+    watched = not options.quiet and not sys.stdout.isatty()
+    ended = jobs.for_each(options.files, work, options.jobs, watched=watched)
+    shown = ended.interrupted or sys.stderr.isatty()
+    if shown and not options.quiet and ended.tally.streams > 1:
+        for line in ended.tally.lines():
+            say(line)
+    return none_asked_for(ended)
 
 
-def _replay(name: str, form: str, dialect: DialectName | None) -> jobs.Outcome:
-    """Replay one body."""
-    found = _rewrite(reads_of(name)) if form == "sse" else _print_as(form, name, dialect)
-    return FINDINGS if found else CLEAN, found
+def _replay_file(name: str, tally: Tally, *, form: _Form, reading: Reading) -> None:
+    """Replay the captures in one file."""
+    for source, capture in reading.captures_of(name, tally):
+        if not reading.picks.need_reading:
+            _replay(source, capture, tally, form, reading)
+            continue
+        with _copied(capture) as (passing, again):
+            known = reading.dialect_of(passing)
+            with open_stream(passing, known) as stream:
+                _read(stream)
+            passing.skip()
+            if reading.asks_for(stream, known, tally):
+                _replay(source, again(), tally, form, reading)
 
 
-def _print_as(form: str, name: str, dialect: DialectName | None) -> str:
-    """Print one body in one form; returns what is wrong with it."""
-    known, stream = open_stream(name, dialect)
+def _read(stream: Stream[Any, Any]) -> None:
+    """Read a stream to its end."""
+    try:
+        for _ in stream:
+            pass
+    except SSEWireError:
+        pass  # whoever reads it again tells that
+
+
+def _replay(source: str, capture: Capture, tally: Tally, form: _Form, reading: Reading) -> None:
+    """Replay one capture."""
+    known = reading.dialect_of(capture)
+    if form.speed is not None:
+        if "times" in capture.head.unknown:
+            say(f"{source}: played without waiting: its times were not recorded")
+        capture = Capture(capture.head, _Paced(capture, form.speed))
+    if form.name == "sse":
+        found = _rewrite(capture)
+        end_of(capture, tally)
+        tally.count(source, found)
+        return
+    stream = open_stream(capture, known)
     problem: SSEWireError | None = None
     with stream:
         try:
-            if form == "text":
+            if form.name == "text":
                 print_text(stream)
             for event in stream:
-                if form == "events" and known:
+                if form.name == "events" and known:
                     print(json_line(event))
             stream.result()
         except SSEWireError as error:
             problem = error
-    if form == "json":
-        print(json_line(_report(name, known, stream, problem)))
-    return finding(stream, problem, known)
+    found = finding(stream, problem, known, end_of(capture, tally))
+    tally.look_at(source, stream, known)
+    report = _report(source, known, stream, problem) if form.name == "json" else None
+    del stream  # a long one holds much beside its result
+    if report is not None:
+        print(json_line(report))
+    tally.count(source, found)
 
 
-def _rewrite(reads: Iterator[bytes]) -> str:
-    """Write the events as a clean event stream."""
+def _rewrite(capture: Capture) -> str:
+    """Write the events as a clean event stream; returns what is wrong."""
     tokenizer = Tokenizer(max_event_size=None)
     count = 0
-    for read in reads:
+    for _, read in capture.reads:
         for event in tokenizer.feed(read):
             sys.stdout.buffer.write(encode_event(event))
             count += 1
         sys.stdout.buffer.flush()
     cut = tokenizer.close(flush=True)
+    if capture.end.broken:
+        return f"truncated: {broken_off(capture.end)}"
     if cut:
         return "truncated: the last event came without its blank line and was left out"
     return "" if count else "no events"
@@ -125,3 +200,61 @@ def _report(
         "error": told(problem),
         "diagnostics": stream.diagnostics,
     }
+
+
+# -- captures on their way -------------------------------------------------------------------------------
+
+
+class _Paced(PassingReads):
+    """The reads of a capture, each when it is due."""
+
+    def __init__(self, capture: Capture, speed: float) -> None:
+        super().__init__()
+        self._capture = capture
+        self._speed = speed
+        self._steps = play(capture, speed=speed)
+        self._began = time.monotonic()
+
+    def advance(self) -> Read | End:
+        step = next(self._steps, None)
+        if step is None:
+            return self._capture.end
+        if not self._over:  # nobody waits for what is left out
+            sleep(step.due - (time.monotonic() - self._began))
+        self.size += len(step.data)
+        return step.due * self._speed, step.data
+
+
+class _Copy(PassingReads):
+    """The reads of a capture, each of which is copied to a capture file while it passes."""
+
+    def __init__(self, capture: Capture, file: Any) -> None:
+        super().__init__()
+        self._capture = capture
+        self._reads = iter(capture.reads)
+        self._count = 0
+        self._file = file
+        file.write(encode_head(capture.head))
+
+    def advance(self) -> Read | End:
+        read = next(self._reads, None)
+        if read is None:
+            self._file.write(encode_end(self._capture.end, self._count, self.size))
+            return self._capture.end
+        self._file.write(encode_read(*read))
+        self._count += 1
+        self.size += len(read[1])
+        return read
+
+
+@contextmanager
+def _copied(capture: Capture) -> Iterator[tuple[Capture, Callable[[], Capture]]]:
+    """A capture to be read whole, and a function that gives it anew then, to be read again."""
+    with tempfile.SpooledTemporaryFile(MAX_COPIED_BYTES) as file:
+        passing = Capture(capture.head, _Copy(capture, file))
+
+        def again() -> Capture:
+            file.seek(0)
+            return next(read_captures(file, form="capture"))
+
+        yield passing, again

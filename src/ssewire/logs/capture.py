@@ -115,6 +115,8 @@ class PassingReads(ABC):
     def __init__(self) -> None:
         self.begun = False
         """A read has been asked for."""
+        self.size = 0
+        """How many bytes have been read so far."""
         self._end: End | None = None
         self._ahead: deque[Read] = deque()  # read to find the end, and not yet handed out
         self._over = False  # all have been handed out
@@ -122,7 +124,7 @@ class PassingReads(ABC):
 
     @abstractmethod
     def advance(self) -> Read | End:
-        """The next read, or the end."""
+        """The next read, or the end; counts its bytes."""
 
     def __iter__(self) -> Self:
         if self._over:
@@ -135,11 +137,20 @@ class PassingReads(ABC):
         self.begun = True
         if self._ahead:
             return self._ahead.popleft()
-        found = self._next()
-        if found is None:
-            self._over = True
-            raise StopIteration
-        return found
+        if self._end is None:
+            found = self.advance()
+            if not isinstance(found, End):
+                return found
+            self._end = found
+        self._over = True
+        raise StopIteration
+
+    def ahead(self) -> Iterator[Read]:
+        """Look at the reads to come; they stay."""
+        yield from self._ahead
+        while (found := self._next()) is not None:
+            self._ahead.append(found)
+            yield found
 
     def finish(self) -> End:
         """Read on to the end; what comes before it is kept until it is asked for."""
@@ -221,6 +232,26 @@ class Capture:
         """All bytes; the capture is loaded."""
         return b"".join(data for _, data in self.load().reads)
 
+    @property
+    def size(self) -> int:
+        """How many bytes have been read of it so far."""
+        return sum(len(data) for _, data in self._kept) if self._passing is None else self._passing.size
+
+    def skip(self) -> End:
+        """Leave out what has not been read; returns how it ended."""
+        if self._passing is not None:
+            self._passing.skip()
+        return self.end
+
+    def detect_dialect(self) -> DialectName | None:
+        """Tell from its first events what to read it as; None where none tells. No read is lost by that.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        reads = self._kept if self._passing is None else self._passing.ahead()
+        return with_dialect(iter(reads), _data_of)[0]
+
     def stream(self, dialect: DialectName | None = None, **options: Any) -> Stream[Any, Any]:
         """A stream over the reads, without waiting; its `timing` is that of the recording.
 
@@ -232,17 +263,18 @@ class Capture:
             **options: The stream's own, such as `malformed` or `max_event_size`.
         """
         clock = _Clock()
-        reads: Iterator[Read] = iter(self.reads)
-        if dialect is None:
-            detected, reads = with_dialect(reads, lambda read: read[1])
-            dialect = detected or "chat"
+        row = DIALECTS[dialect or self.detect_dialect() or "chat"]
         options.setdefault("clock", clock)
-        return DIALECTS[dialect].stream(_Source(self, reads, clock), **options)
+        return row.stream(_Source(self, iter(self.reads), clock), **options)
 
     def __repr__(self) -> str:
         request = self.head.request
         asked = "" if request is None else f" {request.method} {request.url}"
         return f"<Capture{asked} ({self.head.origin})>"
+
+
+def _data_of(read: Read) -> bytes:
+    return read[1]
 
 
 class _Clock:
@@ -270,9 +302,8 @@ class _Source:
         return self
 
     def __next__(self) -> bytes:
-        read = next(self._reads, None)
-        if read is not None:
-            self._clock.now, data = read
+        for seconds, data in self._reads:
+            self._clock.now = seconds
             return data
         end = self._capture.end
         if end.broken:

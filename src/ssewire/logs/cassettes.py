@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ssewire.errors import CaptureError
+from ssewire.errors import CaptureError, ForeignFileError
 from ssewire.logs.capture import RequestHead, ResponseHead
 from ssewire.logs.foreign import capture_of, is_stream, pairs_of, read_whole, text_of
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ssewire.logs.foreign import Report
 
 UNKNOWN: Final = ("times", "reads", "end")
+_LIST: Final = b"interactions"
 MAX_DEPTH: Final = 100
 """How deep a cassette may be nested; the layouts need six levels, and parsed bodies a few more."""
 
@@ -36,7 +37,8 @@ def read_cassette(blocks: Iterable[bytes], name: str, *, every: bool, report: Re
         report: Called with a line of text for each interaction that cannot be read.
 
     Raises, while iterating:
-        CaptureError: It is no cassette.
+        ForeignFileError: It is no cassette.
+        CaptureError: It is one that cannot be read.
         ImportError: It is YAML, and the extra is not installed.
     """
     content = _parsed(read_whole(blocks, name), name)
@@ -44,7 +46,7 @@ def read_cassette(blocks: Iterable[bytes], name: str, *, every: bool, report: Re
         raise CaptureError(f"{name} was recorded by a vcrpy before 1.0, whose layout is not known here")
     interactions = content.get("interactions") if isinstance(content, dict) else None
     if not isinstance(interactions, list):
-        raise CaptureError(f"{name} is no cassette: it has no list of interactions")
+        raise ForeignFileError(f"{name} is no cassette: it has no list of interactions")
     for number, interaction in enumerate(interactions, 1):
         try:
             request, response, body = _exchange(interaction)
@@ -65,6 +67,8 @@ def _parsed(content: bytes, name: str) -> Any:
     try:
         import yaml
     except ImportError as error:
+        if _LIST not in content:
+            raise ForeignFileError(f"{name} is no cassette: it has no list of interactions") from error
         raise ImportError("reading cassettes in YAML needs an extra: pip install 'ssewire[yaml]'") from error
     loader = _without_merging(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     depth = 0
@@ -78,7 +82,8 @@ def _parsed(content: bytes, name: str) -> Any:
         return loader(content).get_single_data()
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
         # The last four are what its constructors raise for a text that does not fit its tag (`!!bool a`).
-        raise CaptureError(f"{name} is no YAML that can be read: {' '.join(str(error).split())}") from error
+        problem = f"{name} is no YAML that can be read: {' '.join(str(error).split())}"
+        raise (CaptureError if _LIST in content else ForeignFileError)(problem) from error
 
 
 @functools.cache

@@ -16,6 +16,9 @@ R = TypeVar("R")
 MAX_HEAD_BYTES: Final = 2**20
 """How much of a body is looked at to tell its dialect."""
 
+FIRST_LOOK_BYTES: Final = 4 * 2**10
+"""How much is looked at first; nearly always the first event tells."""
+
 
 def with_dialect(reads: Iterator[R], data_of: Callable[[R], bytes]) -> tuple[DialectName | None, Iterator[R]]:
     """Tell the dialect of a body from its start.
@@ -35,9 +38,10 @@ def with_dialect(reads: Iterator[R], data_of: Callable[[R], bytes]) -> tuple[Dia
     for read in reads:
         head.append(read)
         start += data_of(read)
-        if len(start) >= 2 * looked_at:  # not at every read, for a pipe may give a byte at a time
-            dialect = detect_dialect(bytes(start))
-            looked_at = len(start)
+        # Not at every read, for a pipe may give a byte at a time; nor at all of a large one.
+        while dialect is None and looked_at < len(start) >= 2 * looked_at:
+            looked_at = min(max(2 * looked_at, FIRST_LOOK_BYTES), len(start))
+            dialect = detect_dialect(bytes(start[:looked_at]))
         if dialect is not None or len(start) >= MAX_HEAD_BYTES:
             rest = reads  # which is asked for no more once it has ended: that may be an error
             break

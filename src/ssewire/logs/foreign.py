@@ -24,6 +24,12 @@ _STREAM_START: Final = re.compile(rb"(\xef\xbb\xbf)?\s*(data|event|id|retry)?:")
 _ASKS_FOR_STREAM: Final = re.compile(rb'"stream"\s*:\s*true')
 
 
+class Aside(str):
+    """A line of a report on something that is as it should be."""
+
+    __slots__ = ()
+
+
 def read_whole(blocks: Iterable[bytes], name: str) -> bytes:
     """The content of a file that cannot be read in parts.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ssewire.errors import CaptureError
+from ssewire.errors import CaptureError, ForeignFileError
 from ssewire.logs.capture import RequestHead, ResponseHead
 from ssewire.logs.foreign import capture_of, is_stream, read_whole
 from ssewire.logs.lines import BOM
@@ -33,15 +33,19 @@ def read_har(blocks: Iterable[bytes], name: str, *, every: bool, report: Report)
         report: Called with a line of text for each entry that is left out though it is one.
 
     Raises, while iterating:
-        CaptureError: It is no HAR file, or holds no body at all.
+        ForeignFileError: It is JSON, and no HAR.
+        CaptureError: It is no JSON, or holds no body at all.
     """
     try:
         content = msgspec.json.decode(read_whole(blocks, name).removeprefix(BOM))
-        entries = content["log"]["entries"]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CaptureError(f"{name} is no HAR file: {error!r}") from error
+    try:
+        entries = content["log"]["entries"]
+    except (KeyError, TypeError) as error:
+        raise ForeignFileError(f"{name} is no HAR file: {error!r}") from error
     if not isinstance(entries, list):
-        raise CaptureError(f"{name} is no HAR file: its entries are no list")
+        raise ForeignFileError(f"{name} is no HAR file: its entries are no list")
     bodies = 0
     for number, entry in enumerate(entries, 1):
         try:

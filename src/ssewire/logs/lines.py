@@ -64,6 +64,10 @@ class _End(msgspec.Struct, omit_defaults=True):
     lost_bytes: int = 0
 
 
+decode_plain_read: Final = msgspec.json.Decoder(tuple[float | None, str]).decode
+"""The value of a line that holds a read which is written as text; raises ValueError for any other."""
+
+
 # -- writing ---------------------------------------------------------------------------------------------
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from os import PathLike
+from os.path import splitext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from ssewire.errors import CaptureError
+from ssewire.errors import ForeignFileError
 from ssewire.logs.capture import CUT, Capture, End, Head, PassingReads
 from ssewire.logs.cassettes import read_cassette
 from ssewire.logs.har import read_har
 from ssewire.logs.lines import (
     BOM,
     decode_line,
+    decode_plain_read,
     end_of,
     head_of,
     is_end,
@@ -75,10 +77,12 @@ def read_captures(
             `vcr` (a cassette in YAML or JSON). By default its name and its first bytes tell.
         body_key: For `jsonl`, where a record holds the body: a key, or several joined by dots.
         every: For `har` and `vcr`, give also the responses that are no event streams.
-        report: Called with a line of text for each thing that is left out; by default it is logged.
+        report: Called with a line of text for each thing that is left out; by default it is logged. What is
+            rightly so, such as records without a body among others, is told by a `logs.foreign.Aside`.
 
     Raises, while iterating:
-        CaptureError: It is nothing of this, or of a newer version.
+        ForeignFileError: It is nothing of this.
+        CaptureError: It is of a newer version, or cannot be read for another reason.
         OSError: It cannot be read.
         ImportError: It needs an extra that is not installed; the message names it.
         TypeError: The source is none of these.
@@ -111,7 +115,7 @@ def read_captures(
 
 def form_of_name(path: Path) -> Form | None:
     """What a file is by its name; None where its content tells."""
-    return SUFFIXES.get(Path(bare_name(path.name)).suffix)
+    return SUFFIXES.get(splitext(bare_name(path.name))[1])
 
 
 def _blocks_of(source: Any) -> Iterator[bytes]:
@@ -149,12 +153,14 @@ def _recognised(
         form = "capture" if is_json or start.strip() else "sse"
     elif body_key is not None:
         form = "jsonl"
+    elif not is_json and _is_error(start):
+        form = "sse"
     elif b'"interactions"' in start:
         form = "vcr"
     elif b'"log"' in start:
         form = "har"
     else:
-        raise CaptureError(
+        raise ForeignFileError(
             f"{name} is no capture file, HAR or cassette; of a log in JSON Lines, name the key of the bodies"
         )
     return form, _again(bytes(head), blocks, broken)
@@ -169,6 +175,12 @@ def _form_of_start(start: bytes, *, is_json: bool) -> Form | None:
         return "sse"
     line, ended, _ = start.partition(b"\n")
     return "capture" if ended and is_head(decode_line(line)) else None
+
+
+def _is_error(start: bytes) -> bool:
+    """Whether this is what a provider answers instead of a stream."""
+    value = decode_line(start.removeprefix(BOM))
+    return isinstance(value, dict) and "error" in value
 
 
 def _again(head: bytes, rest: Iterator[bytes], broken: BrokenFileError | None) -> Iterator[bytes]:
@@ -198,14 +210,17 @@ class _RawReads(PassingReads):
             block = next(self._blocks, None)
         except BrokenFileError as error:
             return End(CUT, problem=str(error))
-        return End() if block is None else (None, block)
+        if block is None:
+            return End()
+        self.size += len(block)
+        return None, block
 
 
 class _Reader:
     """Reads a capture file."""
 
     def __init__(self, blocks: Iterable[bytes], name: str, report: Report) -> None:
-        self._lines = split_lines(blocks)
+        self.lines = self._numbered(blocks)
         self._name = name
         self._report = report
         self._number = 0
@@ -225,14 +240,14 @@ class _Reader:
         first = self._number + 1
         value, self._next_head = self._next_head, None
         while value is None or not is_head(value):
-            line = self._next()
+            line = next(self.lines, None)
             if line is None:
                 self._report_strayed(strayed, first)
                 if self._broken:
                     self._report(f"{self._name}: {self._broken}")
                 return None
             value = decode_line(line)
-            if not is_head(value):
+            if not is_head(value) and line.strip():
                 strayed += 1
         self._report_strayed(strayed, first)
         return head_of(value, self.where())
@@ -246,22 +261,23 @@ class _Reader:
         """Where in the file the line at hand is."""
         return f"{self._name}, line {self._number}"
 
-    def _next(self) -> bytes | None:
-        """The next line that is not blank; None at the end."""
+    def _numbered(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """The lines that are not empty; that of white space alone is left to the reader."""
+        lines = split_lines(blocks)
         try:
-            for line in self._lines:
-                self._number += 1
-                if self._number == 1:
-                    line = line.removeprefix(BOM)
-                if line and not line.isspace():
-                    return line
+            for line in lines:
+                self._number = 1
+                yield line.removeprefix(BOM)
+                break
+            for self._number, line in enumerate(lines, 2):
+                if line:
+                    yield line
         except BrokenFileError as error:
             self._broken = str(error)
-        return None
 
-    def next_read(self, reads: int, size: int) -> Read | End:
-        """The next read of the capture at hand, so many reads and bytes into it, or its end."""
-        while (line := self._next()) is not None:
+    def read_in(self, line: bytes | None, reads: int, size: int) -> Read | End:
+        """The read in a line or behind it, so many reads and bytes into the capture at hand, or its end."""
+        while line is not None:
             value = decode_line(line)
             read = read_of(value)
             if read is not None:
@@ -271,8 +287,9 @@ class _Reader:
                 return End(CUT, problem=f"its end is missing: another capture begins ({self.where()})")
             if is_end(value):
                 return end_of(value, reads, size)
-            if not isinstance(value, dict):  # objects of other kinds are for others
+            if not isinstance(value, dict) and line.strip():  # objects of other kinds are for others
                 return End(CUT, problem=f"a line is cut or damaged ({self.where()})")
+            line = next(self.lines, None)
         problem, self._broken = self._broken, ""
         return End(CUT, problem=problem or f"the file ends before its end line ({self.where()})")
 
@@ -283,12 +300,20 @@ class _Reads(PassingReads):
     def __init__(self, reader: _Reader) -> None:
         super().__init__()
         self._reader = reader
+        self._lines = reader.lines
         self._count = 0
-        self._size = 0
 
     def advance(self) -> Read | End:
-        found = self._reader.next_read(self._count, self._size)
-        if not isinstance(found, End):
-            self._count += 1
-            self._size += len(found[1])
-        return found
+        line = next(self._lines, None)
+        # Nearly every line is a read that is written as text: here that costs no further call.
+        try:
+            seconds, text = decode_plain_read(line or b"")
+            data = text.encode()
+        except ValueError:
+            found = self._reader.read_in(line, self._count, self.size)
+            if isinstance(found, End):
+                return found
+            seconds, data = found
+        self._count += 1
+        self.size += len(data)
+        return seconds, data

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssewire.errors import CaptureError
 from ssewire.logs.capture import Capture, Head
+from ssewire.logs.foreign import Aside
 from ssewire.logs.lines import BOM, decode_line, split_lines
 from ssewire.logs.storage import BrokenFileError
 
@@ -52,7 +53,7 @@ def read_records(blocks: Iterable[bytes], name: str, *, body_key: str, report: R
     if without and not found:
         raise CaptureError(f"{name}: none of {without} records holds a body as {body_key!r}")
     if without:
-        report(f"{name}: {without} records without {body_key!r} left out")
+        report(Aside(f"{name}: {without} records without {body_key!r} left out"))
 
 
 def _texts(record: Any, body_key: str) -> list[str] | None:

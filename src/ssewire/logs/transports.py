@@ -265,7 +265,7 @@ class _Body(_Playing):
         for step in self._steps:
             wait = self._wait_for(step)
             if wait > 0:
-                _sleep(wait)
+                sleep(wait)
             self._check(step, wait)
             if step.data:
                 yield step.data
@@ -288,7 +288,8 @@ class _AsyncBody(_Playing):
         """Nothing is held."""
 
 
-def _sleep(seconds: float) -> None:
+def sleep(seconds: float) -> None:
+    """Sleep for as long as that; not at all for less than nothing."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         time.sleep(min(left, threading.TIMEOUT_MAX))
