@@ -33,6 +33,7 @@ _source
 _bounded
 _part_events
 _stream
+_resuming
 _dialects
 
 testing.cutting  testing.decisions  testing.cases  testing.quirks  testing.writer
@@ -41,7 +42,8 @@ testing.bodies  testing.clients  testing.make  testing.accounts  testing.laws
 testing.wire  testing.strategies  testing
 logs.detection  logs.capture  logs.redaction  logs.storage  logs.lines
     logs.foreign  logs.har  logs.cassettes  logs.records  logs.reading  logs.writing
-    logs.heads  logs.recording  logs.play  logs.transports  logs.server  logs
+    logs.heads  logs.recording  logs.play  logs.transports  logs.rest  logs.server
+    logs
 cli.inputs  cli.output  cli.jobs  cli.replay  cli.check  cli.demo  cli.record  cli.serve  cli
 __main__
 """.replace("\n\n", "\n<package>\n").split()

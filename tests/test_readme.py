@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from capture_server import playing
 from ssewire.cli import parser
+from ssewire.logs import Capture, Head
+from ssewire.testing import make_responses_body
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -146,3 +149,14 @@ def test_the_program_of_parts_prints_calls_and_text(tmp_path: Path) -> None:
     out = run(PROGRAMS[3], tmp_path, response=body)
     lines = ["Wellcalls look_up", "call_1 {'of': 1}", "Well tool_calls None None complete"]
     assert out.splitlines() == lines
+
+
+def test_the_program_that_resumes_prints_the_whole_answer(tmp_path: Path) -> None:
+    (program,) = programs_of("Streams that break and go on")
+    body = make_responses_body(text="Hello there, once more")
+    capture = Capture(Head(origin="sse"), [(None, body)])
+    with playing(capture, speed=None, faults=[f"reset:{len(body) // 2}"]) as url:
+        out = run(program, tmp_path, url=f"{url}/v1/responses", request={"model": "example-1"})
+    text, last = out.splitlines()
+    assert text == "Hello there, once more"
+    assert last.startswith("(complete) Diagnostic(kind='resumed'")

@@ -138,6 +138,15 @@ class Growing:
         self._main, self._others = StringIO(), {}  # the value holds the texts from here on
         found.append(PartEnd(self.index, value))
 
+    def reopen(self) -> None:
+        """It goes on after all."""
+        self.ended = False
+        self._partial = None
+        for name in ("text", "arguments", "transcript", "data"):
+            if text := getattr(self._value, name, ""):
+                held = self._main if name == self.field else self._others.setdefault(name, StringIO())
+                held.write(text)
+
     def value(self) -> AnyPart:
         """The part so far; one copy of its texts when something came since the last look."""
         if self._value is None:
@@ -169,6 +178,7 @@ class Parts(ABC, Generic[E_contra]):
         self._halves = Halves()
         self._all: list[Growing] = []  # by index
         self._open: dict[int, Growing] = {}  # by index, in order
+        self._cut: list[Growing] = []  # open at the end, which was the stream's
         self._over = False
 
     @abstractmethod
@@ -184,8 +194,17 @@ class Parts(ABC, Generic[E_contra]):
         found: list[PartEvent] = []
         if not self._over:
             self._over = True
+            self._cut = list(self._open.values())
             self._end(found)
         return found
+
+    def reopen(self) -> None:
+        """The stream goes on after all: so do the parts that its end had ended, to end anew."""
+        self._over = False
+        for growing in self._cut:
+            growing.reopen()
+            self._open[growing.index] = growing
+        self._cut = []
 
     def parts(self, choice: int = 0) -> list[AnyPart]:
         """The parts of one choice so far, in order. What was handed out before is never altered."""

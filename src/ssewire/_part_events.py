@@ -25,6 +25,10 @@ class _PartEvents(Generic[E]):
         """The parts of one choice so far, in order. What was handed out before is never altered."""
         return self._parts.parts(choice)
 
+    def reopen(self) -> None:
+        """The stream goes on: so do the parts that its end had ended. They end anew."""
+        self._parts.reopen()
+
     def part(self, index: int) -> AnyPart:
         """The part of that number, as it stands."""
         return self._parts.part(index)
