@@ -53,6 +53,7 @@ class Growing:
 
     __slots__ = (
         "_annotations",
+        "_facts",
         "_main",
         "_others",
         "_part",
@@ -73,7 +74,8 @@ class Growing:
         """The field that grows."""
         self.ended = False
         """It takes nothing more."""
-        self._part = part  # the facts, without the texts
+        self._part = part  # as it began, without the texts
+        self._facts: dict[str, Any] = {}  # learned since
         self._main = StringIO()
         self._others: dict[str, StringIO] = {}  # further texts, by field
         self._annotations: list[Any] = []  # of a text
@@ -124,12 +126,12 @@ class Growing:
 
     def learn(self, **facts: Any) -> None:
         """Take facts that are no texts."""
-        self._part = msgspec.structs.replace(self._part, **facts)
+        self._facts |= facts
         self._value = None
 
     def fact(self, name: str) -> Any:
         """A fact as it was last learned."""
-        return getattr(self._part, name)
+        return self._facts[name] if name in self._facts else getattr(self._part, name)
 
     def end(self, found: list[PartEvent]) -> None:
         """Nothing more comes."""
@@ -147,12 +149,19 @@ class Growing:
                 held = self._main if name == self.field else self._others.setdefault(name, StringIO())
                 held.write(text)
 
+    def text(self) -> str:
+        """What has grown so far."""
+        return getattr(self._value, self.field, "") if self.ended else self._main.getvalue()
+
     def value(self) -> AnyPart:
         """The part so far; one copy of its texts when something came since the last look."""
         if self._value is None:
-            facts: dict[str, Any] = {name: held.getvalue() for name, held in self._others.items()}
-            if hasattr(self._part, self.field):
-                facts[self.field] = self._main.getvalue()
+            # One copy for all that is known: making it costs as much as ten deltas.
+            facts = self._facts.copy()
+            for name, held in self._others.items():
+                facts[name] = held.getvalue()
+            if text := self._main.getvalue():
+                facts[self.field] = text
             if self._annotations:
                 facts["annotations"] = self._annotations.copy()
             self._value = msgspec.structs.replace(self._part, **facts)
@@ -181,13 +190,22 @@ class Parts(ABC, Generic[E_contra]):
         self._cut: list[Growing] = []  # open at the end, which was the stream's
         self._over = False
 
-    @abstractmethod
     def apply(self, event: E_contra) -> list[PartEvent]:
         """Take the next event of the stream.
 
         Returns:
             What it tells of the parts, in order; often nothing.
         """
+        told = self.go_on(event)
+        return self.tell(event) if told is None else [told]
+
+    def go_on(self, _event: E_contra, /) -> PartDelta | None:
+        """Take an event that has only more of what the last one brought, as most have; None for any other."""
+        return None
+
+    @abstractmethod
+    def tell(self, event: E_contra) -> list[PartEvent]:
+        """Take any event that does not go on."""
 
     def end(self) -> list[PartEvent]:
         """The stream has ended, however it did: the parts that are open end, in order. Idempotent."""
@@ -245,10 +263,11 @@ class Parts(ABC, Generic[E_contra]):
     def _finish(self, growing: Growing, found: list[PartEvent]) -> None:
         """End a part."""
         if self._open.pop(growing.index, None) is not None:
-            if rest := self._halves.rest(growing.index, growing.field):
-                found.append(growing.append(rest))
-            if rest := self._halves.rest(growing.index, "transcript"):
-                found.append(growing.append_to("transcript", rest))
+            if self._halves.waiting:
+                if rest := self._halves.rest(growing.index, growing.field):
+                    found.append(growing.append(rest))
+                if rest := self._halves.rest(growing.index, "transcript"):
+                    found.append(growing.append_to("transcript", rest))
             growing.end(found)
 
     def _end(self, found: list[PartEvent]) -> None:

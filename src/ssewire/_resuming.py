@@ -242,8 +242,8 @@ class ResumableStream(_Stream[AnyEvent, Response], Generic[P]):
         if parser.verdict is not Verdict.OPEN:
             resumption.begin(parser.resume())
             self._over = False
-            if self._told is not None:
-                self._told.reopen()
+            if self._telling is not None:
+                self._telling.parts.reopen()
         parser.resumption = resumption
         self._source = self._open(self.reads_class(self._source, parser, resumption, self.other_class))
         return self
