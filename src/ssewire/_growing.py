@@ -44,6 +44,10 @@ class Halves:
         return REPLACEMENT if self.waiting.pop((owner, name), "") else ""
 
 
+_NOTHING: Final[dict[str, Any]] = {}
+"""What most parts have beside their text; never altered."""
+
+
 class Growing:
     """A part that has begun. It grows by whole characters.
 
@@ -75,10 +79,10 @@ class Growing:
         self.ended = False
         """It takes nothing more."""
         self._part = part  # as it began, without the texts
-        self._facts: dict[str, Any] = {}  # learned since
+        self._facts: dict[str, Any] = _NOTHING  # learned since
         self._main = StringIO()
-        self._others: dict[str, StringIO] = {}  # further texts, by field
-        self._annotations: list[Any] = []  # of a text
+        self._others: dict[str, StringIO] = _NOTHING  # further texts, by field
+        self._annotations: list[Any] | None = None  # of a text
         self._partial: PartialJson | None = None  # once somebody looks
         self._value: AnyPart | None = None  # unless something came since
 
@@ -95,7 +99,8 @@ class Growing:
         self._value = None
         held = self._others.get(field)
         if held is None:
-            held = self._others[field] = StringIO()
+            held = StringIO()
+            self._others = {**self._others, field: held}
         held.write(text)
         return PartDelta(self.index, text, field)
 
@@ -108,8 +113,8 @@ class Growing:
 
     def annotate(self, annotations: list[Any], *, anew: bool = False) -> None:
         """Take more annotations of a text, or all of them anew."""
-        if anew:
-            self._annotations.clear()
+        if anew or self._annotations is None:
+            self._annotations = []
         self._annotations += annotations
         self._value = None
 
@@ -126,7 +131,7 @@ class Growing:
 
     def learn(self, **facts: Any) -> None:
         """Take facts that are no texts."""
-        self._facts |= facts
+        self._facts = {**self._facts, **facts}
         self._value = None
 
     def fact(self, name: str) -> Any:
@@ -137,17 +142,20 @@ class Growing:
         """Nothing more comes."""
         value = self.value()
         self.ended = True
-        self._main, self._others = StringIO(), {}  # the value holds the texts from here on
+        self._main, self._others = StringIO(), _NOTHING  # the value holds the texts from here on
         found.append(PartEnd(self.index, value))
 
     def reopen(self) -> None:
         """It goes on after all."""
+        value = self._value
         self.ended = False
         self._partial = None
         for name in ("text", "arguments", "transcript", "data"):
-            if text := getattr(self._value, name, ""):
-                held = self._main if name == self.field else self._others.setdefault(name, StringIO())
-                held.write(text)
+            if text := getattr(value, name, ""):
+                if name == self.field:
+                    self._main.write(text)
+                else:
+                    self.append_to(name, text)
 
     def text(self) -> str:
         """What has grown so far."""

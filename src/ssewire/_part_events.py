@@ -82,7 +82,8 @@ class PartEvents(_PartEvents[E]):
                 more = parts.go_on(event)
                 if more is not None:
                     return more
-                told.extend(parts.tell(event))
+                if found := parts.tell(event):
+                    told.extend(found)
         return told.popleft()
 
 
@@ -110,5 +111,6 @@ class AsyncPartEvents(_PartEvents[E]):
                 more = parts.go_on(event)
                 if more is not None:
                     return more
-                told.extend(parts.tell(event))
+                if found := parts.tell(event):
+                    told.extend(found)
         return told.popleft()

@@ -235,8 +235,9 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
     def _begin(self, item: _Item, found: list[PartEvent], told: Any = None) -> Growing:
         """Begin the part that an item is, or the first one of a reasoning."""
         if item.type in CALLS:
-            facts = {"kind": CALLS[item.type][0], "hosted": CALLS[item.type][1]}
-            part = self._start(ToolCallPart, found, 0, id=item.id, **(facts | _names(told)))
+            kind, hosted, _ = CALLS[item.type]
+            facts = {"hosted": hosted, **_names(told)}
+            part = self._start(ToolCallPart, found, 0, id=item.id, kind=kind, **facts)
         elif item.type is items.Reasoning:
             part = self._start(ReasoningPart, found, 0, id=item.id)
         elif item.type is items.ImageGenerationCall:
@@ -313,7 +314,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
 
     def _settle(self, item: _Item, where: str, entries: list[Any], found: list[PartEvent]) -> None:
         """The server tells the whole of a list of an item."""
-        if not entries:
+        if all(_is_over(item.entries.get((where, at))) for at in range(len(entries))):
             return
         known = [
             growing.text() for (name, _), growing in sorted(item.entries.items(), key=_place) if name == where
@@ -471,13 +472,15 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
             found: Where to tell of it.
             whole: Whether its text is to be taken too.
         """
+        growing = item.entries.get(key)
+        if growing is not None and growing.ended:
+            return growing
         told = without_halves(told)
         part_type, text = _told(told)
-        growing = item.entries.get(key)
         if growing is None:
             facts = {"kind": told.type} if part_type is OtherPart else {}
             growing = self._open_entry(item, key, part_type, found, **facts)
-        if growing.ended or growing.part_type is not part_type:
+        if growing.part_type is not part_type:
             return growing
         if isinstance(told, content.OutputText):
             growing.annotate(told.annotations, anew=True)
@@ -541,6 +544,10 @@ def _place(entry: tuple[tuple[str, int], Growing]) -> tuple[str, int]:
     return entry[0]
 
 
+def _is_over(growing: Growing | None) -> bool:
+    return growing is not None and growing.ended
+
+
 def _id_of(item: Any) -> str:
     """The id of an item of any type."""
     found = item.get("id") if isinstance(item, UnknownMember) else item.id
@@ -549,9 +556,14 @@ def _id_of(item: Any) -> str:
 
 def _names(item: Any) -> dict[str, Any]:
     """What is told of a call beside what is passed."""
-    names = {name: getattr(item, name, None) for name in ("call_id", "name")}
-    facts: dict[str, Any] = {name: value if isinstance(value, str) else "" for name, value in names.items()}
-    return facts | ({"hosted": _is_hosted(item)} if type(item) in CALLS else {})
+    call_id, name = getattr(item, "call_id", None), getattr(item, "name", None)
+    facts: dict[str, Any] = {
+        "call_id": call_id if isinstance(call_id, str) else "",
+        "name": name if isinstance(name, str) else "",
+    }
+    if type(item) in CALLS:
+        facts["hosted"] = _is_hosted(item)
+    return facts
 
 
 def _media_type(output_format: str | None) -> str:
