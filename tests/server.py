@@ -121,7 +121,15 @@ def _scripts() -> dict[str, Script]:
         "held": Script([*STORY, HOLD]),
         "silent": Script([*STORY[:2], HOLD]),
         "endless": Script(_Endless()),
+        "pinging": Script(_Pinging()),
     }
+
+
+class _Pinging:
+    """The beginning of a story, and then nothing but comments."""
+
+    def __iter__(self) -> Iterator[Step]:
+        return itertools.chain(STORY[:2], itertools.cycle((b": ping\n\n", 0.01)))
 
 
 class _Endless:
@@ -256,8 +264,8 @@ class Server:
 
     What can be asked for: `chat`, `gzip`, `gzip-whole`, `crlf`, `drip`, `error-200`, `error-401`, `html`,
     `late-end` (ends 20 ms behind the end mark), `held` (does not end behind it), `silent` (begins, then
-    nothing), `endless`; and three that end in the middle of an event: `reset` (when the exchange may
-    proceed), `cut` (the chunked body is not ended) and `short` (a clean end).
+    nothing), `pinging` (begins, then comments), `endless`; and three that end in the middle of an event:
+    `reset` (when the exchange may proceed), `cut` (the chunked body is not ended) and `short` (a clean end).
     """
 
     def __init__(self) -> None:

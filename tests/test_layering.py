@@ -32,6 +32,7 @@ _parser
 _source
 _bounded
 _part_events
+_stalling
 _stream
 _resuming
 _dialects
@@ -61,6 +62,7 @@ MECHANISM = (
     "_timing",
     "_parser",
     "_source",
+    "_stalling",
     "_stream",
 )
 OUTSIDE = {"msgspec"}

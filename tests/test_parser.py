@@ -27,6 +27,7 @@ from ssewire import (
     ProviderError,
     SSEWireError,
     StreamInterruptedError,
+    StreamStalledError,
     StreamTruncatedError,
     StructuredOutputError,
     TextPart,
@@ -959,6 +960,12 @@ def raised(parser: ChatParser, *reads: bytes) -> SSEWireError:
     return caught.value
 
 
+def stalled() -> StreamStalledError:
+    error = StreamStalledError(30, 31.5)
+    error.snapshot = run(ChatParser(), HELLO, broken=True).snapshot
+    return error
+
+
 def interrupted() -> StreamInterruptedError:
     error = StreamInterruptedError("the transport broke: reset")
     error.snapshot = run(ChatParser(), HELLO, broken=True).snapshot
@@ -979,6 +986,7 @@ EXCEPTIONS: dict[type[SSEWireError], Callable[[], SSEWireError]] = {
     ProviderError: lambda: raised(ChatParser(), HELLO + ERROR),
     StreamTruncatedError: lambda: raised(ChatParser(), HELLO),
     StreamInterruptedError: interrupted,
+    StreamStalledError: stalled,
     EmptyStreamError: lambda: raised(ChatParser(), b""),
     NotAnEventStreamError: lambda: raised(ChatParser(), b"<html>"),
     StructuredOutputError: unparsable,

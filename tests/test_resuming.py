@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import json
 import random
 import re
@@ -32,6 +33,7 @@ from ssewire import (
     ResponsesParser,
     ResponsesStream,
     StreamInterruptedError,
+    StreamStalledError,
     StreamTruncatedError,
     Verdict,
 )
@@ -341,6 +343,31 @@ def test_a_connection_of_the_wrong_kind_says_so() -> None:
 
     with ResponsesStream(breaking(4)) as stream, pytest.raises(StreamInterruptedError, match="has to be"):
         stream.resume(lambda _: source()).result()
+
+
+def test_a_stream_that_stalls_is_resumed() -> None:
+    server = Server()
+    signs_of_life = itertools.chain(EVENTS[:2], itertools.repeat(b": alive\n\n"))
+    with ResponsesStream(signs_of_life, clock=itertools.count().__next__, idle_timeout=5) as stream:
+        assert list(stream.resume(server)) == WHOLE
+    assert server.asked == [1]
+
+
+def test_an_async_stream_that_stalls_is_resumed() -> None:
+    async def silent(*reads: bytes) -> AsyncIterator[bytes]:
+        for read in reads:
+            yield read
+        await asyncio.sleep(60)
+
+    async def read() -> Any:
+        async with AsyncResponsesStream(silent(*EVENTS[:4]), idle_timeout=0.02) as stream:
+            server = Server(silent(), silent(), silent())
+            with pytest.raises(StreamStalledError):
+                await stream.resume(server).result()
+            server = Server(silent(EVENTS[4]), EVENTS[5:])
+            return [event async for event in stream.resume(server)], server.asked
+
+    assert asyncio.run(read()) == (WHOLE[4:], [3, 4])
 
 
 # -- giving up -------------------------------------------------------------------------------------------

@@ -85,6 +85,9 @@ class AsyncIteratorWithoutClose:
 
 
 class Content:
+    def at_eof(self) -> bool:
+        return False
+
     def iter_any(self) -> AsyncIterator[bytes]:
         return async_generator()
 

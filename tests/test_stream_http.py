@@ -223,6 +223,23 @@ def test_a_slow_stream_has_its_times(client: Client | AsyncClient, server: Serve
     assert 0.01 < timing.duration < PATIENCE
 
 
+def test_a_response_of_aiohttp_may_have_been_read(server: Server) -> None:
+    # Those of httpx and requests may: they keep what they have read.
+    async def read() -> None:
+        async with aiohttp_client() as get:
+            response = await get(server.url("chat"))
+            await response.read()
+            stream = AsyncChatStream(response)
+            assert [each async for each in stream] == WHOLE
+            assert stream.verdict is Verdict.COMPLETE
+            passed_by = await get(server.url("chat"))
+            async for _ in passed_by.content.iter_any():
+                pass
+            assert [each async for each in AsyncChatStream(passed_by)] == []
+
+    asyncio.run(read())
+
+
 # -- answers that are no streams -------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from ssewire import (
     Verdict,
     testing,
 )
+from ssewire.responses import FunctionCall
 from ssewire.testing import (
     QUIRKS,
     Body,
@@ -289,6 +290,11 @@ def test_quirks_are_turned_on_by_name() -> None:
         stream.result()
     with ResponsesStream(make_responses_body(text="a", quirks=["empty_output"])) as stream:
         assert stream.result().output
+    with ResponsesStream(make_responses_body(tool_calls=[("f", "{}")], quirks=["late_deltas"])) as stream:
+        call = stream.result().output[0]
+        assert isinstance(call, FunctionCall)
+        assert call.arguments == "{}"
+        assert [each.kind for each in stream.diagnostics] == ["late_delta"]
 
 
 def test_of_a_group_of_quirks_the_first_is_taken() -> None:

@@ -38,6 +38,7 @@ from ssewire.errors import (
     ProviderError,
     SSEWireError,
     StreamInterruptedError,
+    StreamStalledError,
     StreamTruncatedError,
     StructuredOutputError,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "SSEWireError",
     "ServerSentEvent",
     "StreamInterruptedError",
+    "StreamStalledError",
     "StreamTruncatedError",
     "StructuredOutputError",
     "TextPart",

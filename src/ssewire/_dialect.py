@@ -144,6 +144,8 @@ class Dialect(Generic[E, S]):
     """Whether an error event may be explained by the event after it."""
     explains: Callable[[E], bool] = never
     """Whether an event explains the error event before it."""
+    keepalive: type[Any] | tuple[()] = ()
+    """The type of the events that are signs of life and nothing more."""
 
     def decoder_of(self, event_type: type[Any] | None = None) -> Decoder[E]:
         """The shared decoder of the dialect's event type, or of a subclass with more fields.

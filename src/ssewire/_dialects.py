@@ -128,6 +128,8 @@ class _ResponsesStream(ResumableStream[ResponsesParser]):
         strict: As for every stream.
         aliases: Other names of event types, such as `responses.ALIASES`.
         state: What an earlier stream of the same response knew (`state()`), to go on from.
+        idle_timeout: As for every stream.
+        first_event_timeout: As for every stream.
         clock: As for every stream.
     """
 
@@ -142,12 +144,14 @@ class _ResponsesStream(ResumableStream[ResponsesParser]):
         strict: bool = False,
         aliases: Mapping[str, str] | None = None,
         state: ResponsesState | None = None,
+        idle_timeout: float | None = None,
+        first_event_timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parser = ResponsesParser(
             max_event_size=max_event_size, malformed=malformed, strict=strict, aliases=aliases, state=state
         )
-        self._begin(source, parser, clock)
+        self._begin(source, parser, clock, idle_timeout, first_event_timeout)
 
     def assembled(self) -> Response:
         """The response folded from everything but the terminal event."""

@@ -218,8 +218,8 @@ class ResumableStream(_Stream[AnyEvent, Response], Generic[P]):
         A running stream connects whenever it is cut from now on; one that was cut is `open` again, connects
         at its next step, and whenever it is cut again. Nothing is awaited here. No event is lost and none
         comes twice: what has come of an event that was cut is dropped, and so are events that the server
-        repeats. `diagnostics` has each resumption, and numbers that are missing. Waiting before a further
-        attempt is up to `connect`.
+        repeats. `diagnostics` has each resumption, and numbers that are missing. A stream that stalled
+        (`idle_timeout`) goes on as one that broke. Waiting before a further attempt is up to `connect`.
 
         Args:
             connect: Gets the sequence number of the last event, and gives a source of what comes after it: a
@@ -246,4 +246,11 @@ class ResumableStream(_Stream[AnyEvent, Response], Generic[P]):
                 self._telling.parts.reopen()
         parser.resumption = resumption
         self._source = self._open(self.reads_class(self._source, parser, resumption, self.other_class))
+        if self._idle is not None:
+            self._idle.restart(self._source.read)
         return self
+
+    def _push_interruption(self, error: Exception) -> None:
+        super()._push_interruption(error)
+        if self._idle is not None:
+            self._idle.restart(self._source.read)

@@ -41,6 +41,10 @@ class Source(_Head):
         """The bytes. What the source raises passes through."""
         self._closers = _closers(closing, "close")
 
+    def read(self) -> Any:
+        """The next bytes, or None at the end."""
+        return next(self.reads, None)
+
     @property
     def holds(self) -> bool:
         """Whether there is something to close."""
@@ -146,7 +150,7 @@ def open_async_source(origin: Any, other: str) -> AsyncSource:
     if _is_response(origin, "aiter_bytes", AsyncIterable):
         reads = aiter(origin.aiter_bytes())
     elif _is_aiohttp(origin):
-        reads = aiter(origin.content.iter_any())
+        reads = _kept(origin) if origin.content.at_eof() else aiter(origin.content.iter_any())
     elif isinstance(origin, AsyncIterable):
         reads = aiter(origin)
         return AsyncSource(origin, reads, *((origin,) if reads is origin else (origin, reads)))
@@ -196,6 +200,11 @@ def _is_async(origin: Any) -> bool:
 
 def _is_sync(origin: Any) -> bool:
     return hasattr(origin, "iter_bytes") or hasattr(origin, "iter_content") or _is_iterable(origin)
+
+
+async def _kept(response: Any) -> AsyncIterator[bytes]:
+    """The body of an aiohttp response that was read before it came here, if it was kept."""
+    yield await response.read()
 
 
 async def _each(reads: Iterable[Any]) -> AsyncIterator[Any]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 from ssewire._merge import REPLACEMENT, join_halves
 from ssewire._part_events import AsyncPartEvents, PartEvents, Telling
 from ssewire._source import AsyncSource, Source, open_async_source, open_source
+from ssewire._stalling import AsyncIdleLimit, IdleLimit
 from ssewire._timing import Stopwatch, Timing
 from ssewire._wire.tokenizer import DEFAULT_MAX_EVENT_BYTES
-from ssewire.errors import StreamInterruptedError
+from ssewire.errors import StreamInterruptedError, StreamStalledError
 from ssewire.events import Diagnostic, Verdict
 from ssewire.message import in_order
 
@@ -41,11 +42,23 @@ class _Stream(Generic[E, S]):
         malformed: What to do with an event that does not decode: `"raise"` an `EventDecodeError`, `"skip"`
             it, or call a function with its data and the error. Skipped ones are counted in `diagnostics`.
         strict: Let `result()` return for a complete stream only.
-        clock: Gives the time in seconds; called once a read.
+        idle_timeout: The longest time without progress in seconds, after which a `StreamStalledError` ends
+            the stream; None for any. Comments and keep-alive events are no progress, and time that the caller
+            spends between two events does not count. An async stream wakes up when the time is used up (on an
+            asyncio loop); any other looks when a read returns, and leaves total silence to the read timeout
+            of the client.
+        first_event_timeout: The same for the first event, for which many models take longer; by default,
+            `idle_timeout`.
+        clock: Gives the time in seconds; called once a read, and once more with a timeout.
+
+    Raises:
+        TypeError: The source is none, or is one for the other kind of stream.
+        ValueError: `malformed` or a timeout is none that there is.
     """
 
     parser_class: ClassVar[type[Parser[Any, Any]]]
     other_class: ClassVar[str]  # the name of the class for the other kind of source
+    idle_limit_class: ClassVar[type[IdleLimit]]
 
     _source: Any = None  # for `__del__`, should `__init__` raise
 
@@ -57,15 +70,27 @@ class _Stream(Generic[E, S]):
         max_event_size: int | None = DEFAULT_MAX_EVENT_BYTES,
         malformed: Malformed = "raise",
         strict: bool = False,
+        idle_timeout: float | None = None,
+        first_event_timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parser = self.parser_class(
             type=type, max_event_size=max_event_size, malformed=malformed, strict=strict
         )
-        self._begin(source, parser, clock)
+        self._begin(source, parser, clock, idle_timeout, first_event_timeout)
 
-    def _begin(self, source: Any, parser: Parser[E, S], clock: Callable[[], float]) -> None:
+    def _begin(
+        self,
+        source: Any,
+        parser: Parser[E, S],
+        clock: Callable[[], float],
+        idle_timeout: float | None,
+        first_event_timeout: float | None,
+    ) -> None:
         """Set the state: all of it is here."""
+        for timeout in (idle_timeout, first_event_timeout):
+            if timeout is not None and not timeout > 0:
+                raise ValueError(f"a timeout is a positive number of seconds or None, not {timeout!r}")
         self._source = self._open(source)
         self._parser = parser
         self._parser.status = self._source.status
@@ -74,6 +99,9 @@ class _Stream(Generic[E, S]):
         self._stopwatch = self._parser.stopwatch = Stopwatch(clock())
         self._over = False  # nothing more is handed out
         self._telling: Telling[E] | None = None  # of the parts, once somebody asks
+        self._idle: Any = None
+        if idle_timeout is not None or first_event_timeout is not None:
+            self._idle = self.idle_limit_class(self._source.read, clock, idle_timeout, first_event_timeout)
 
     def _open(self, source: Any) -> Any:
         """Recognise the source."""
@@ -127,7 +155,10 @@ class _Stream(Generic[E, S]):
     # -- half steps --------------------------------------------------------------------------------------
 
     def _push_interruption(self, error: Exception) -> None:
-        """The source broke with `error`."""
+        """The source broke with `error`, or nobody waits for it any longer."""
+        if isinstance(error, StreamStalledError):
+            self._parser.push_end(broken=True, cause=error)
+            return
         interrupted = StreamInterruptedError(f"the transport broke: {str(error) or type(error).__name__}")
         interrupted.__cause__ = error
         self._parser.push_end(broken=True, cause=interrupted)
@@ -137,12 +168,19 @@ class _Stream(Generic[E, S]):
             self._telling = Telling(self.parser_class.dialect.parts())
         return self._telling
 
+    def _note_progress(self, event: E) -> None:
+        """An event is handed out, and time is limited."""
+        if not isinstance(event, self.parser_class.dialect.keepalive):
+            self._idle.progress()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.verdict.value}>"
 
 
 class Stream(_Stream[E, S]):
     """Iterates over the typed events of a response; read without `await`."""
+
+    idle_limit_class = IdleLimit
 
     def _open(self, source: Any) -> Source:
         return open_source(source, self.other_class)
@@ -156,23 +194,28 @@ class Stream(_Stream[E, S]):
             return event
         if self._over:
             raise StopIteration
+        idle = self._idle
         try:
             while True:
                 if not parser.plain:
                     found = parser.pull()
                     if found is not None:
+                        if idle is not None:
+                            self._note_progress(found)
                         return found
                     if parser.verdict is not Verdict.OPEN:
                         self.close()
                         raise StopIteration
                 try:
-                    data = next(self._source.reads, None)
+                    data = next(self._source.reads, None) if idle is None else idle.read()
                 except Exception as error:
                     self._push_interruption(error)
                     continue
                 if data:
                     found = parser.take(data, self._clock())
                     if found is not None:
+                        if idle is not None:
+                            self._note_progress(found)
                         return found
                 elif data is None:
                     parser.push_end()
@@ -237,6 +280,8 @@ class Stream(_Stream[E, S]):
 class AsyncStream(_Stream[E, S]):
     """Iterates over the typed events of a response; read with `await`."""
 
+    idle_limit_class = AsyncIdleLimit
+
     def _open(self, source: Any) -> AsyncSource:
         return open_async_source(source, self.other_class)
 
@@ -249,24 +294,29 @@ class AsyncStream(_Stream[E, S]):
             return event
         if self._over:
             raise StopAsyncIteration
+        idle = self._idle
         try:
             while True:
                 if not parser.plain:
                     found = parser.pull()
                     if found is not None:
+                        if idle is not None:
+                            self._note_progress(found)
                         return found
                     if parser.verdict is not Verdict.OPEN:
                         await self._drain()
                         await self.aclose()
                         raise StopAsyncIteration
                 try:
-                    data = await self._source.read()
+                    data = await (self._source.read() if idle is None else idle.read_in_time())
                 except Exception as error:
                     self._push_interruption(error)
                     continue
                 if data:
                     found = parser.take(data, self._clock())
                     if found is not None:
+                        if idle is not None:
+                            self._note_progress(found)
                         return found
                 elif data is None:
                     parser.push_end()
@@ -328,6 +378,8 @@ class AsyncStream(_Stream[E, S]):
         """Close the source. What has arrived stays; a stream that has not ended is `closed`. Idempotent."""
         self._over = True
         self._parser.abandon()
+        if self._idle is not None:
+            self._idle.stop()
         await self._source.aclose()
 
     async def __aenter__(self) -> Self:

@@ -151,6 +151,23 @@ class StreamInterruptedError(StreamTruncatedError):
     """The transport broke in the middle of the stream; `__cause__` is the client's exception."""
 
 
+class StreamStalledError(StreamTruncatedError):
+    """The stream made no progress for too long: nothing came, or nothing but comments and keep-alive events.
+
+    Attributes:
+        idle_timeout: The limit in seconds: `idle_timeout`, or `first_event_timeout` before the first event.
+        waited: How long the stream waited for its source since the last progress, in seconds.
+    """
+
+    def __init__(self, idle_timeout: float, waited: float) -> None:
+        super().__init__(idle_timeout, waited)
+        self.idle_timeout = idle_timeout
+        self.waited = waited
+
+    def __str__(self) -> str:
+        return f"no progress for {self.waited:.3g} s (limit: {self.idle_timeout:g} s)"
+
+
 class EmptyStreamError(SSEWireError):
     """The body ended without a single event."""
 

@@ -43,6 +43,7 @@ from ssewire.chat.types import (
     ToolCall,
     ToolCallDelta,
 )
+from ssewire.events import MAX_DETAIL_CHARS
 from ssewire.usage import CompletionUsage
 
 if TYPE_CHECKING:
@@ -272,6 +273,10 @@ def _told_apart(name: str, parts: list[ContentPart]) -> list[tuple[str, str]]:
 # -- tool calls ------------------------------------------------------------------------------------------
 
 
+MAX_NAME_CHARS: Final = 64 * 2**10
+"""From this length on, a name does not grow: each piece of it costs a copy of what there is."""
+
+
 class Called:
     """A name and what is passed: the arguments of a function, the input of a custom tool."""
 
@@ -286,10 +291,11 @@ class Called:
         if name and name != self.name:
             piece: str = without_halves(name)
             # llama.cpp and Fireworks repeat the whole name with every delta; some servers cut it into pieces.
-            if self.empty or not self.name:
+            if (self.empty or not self.name) and len(self.name) < MAX_NAME_CHARS:
                 self.name += piece
             else:
-                self._log.note("tool_call_name", f"name {piece!r} ignored: the call is {self.name!r}")
+                known = self.name[:MAX_DETAIL_CHARS]
+                self._log.note("tool_call_name", f"name {piece!r} ignored: the call is {known!r}")
         if not body:
             return 0
         self.empty = False

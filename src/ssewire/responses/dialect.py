@@ -161,4 +161,5 @@ RESPONSES: Final[Dialect[AnyEvent, Response]] = Dialect(
     run=Deltas,
     awaits_explanation=awaits_explanation,
     explains=explains,
+    keepalive=events.Keepalive,
 )
