@@ -7,9 +7,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
-
-from ssewire.logs.server import Program, make_app
+from ssewire.logs.server import Program, make_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +17,8 @@ if TYPE_CHECKING:
 def playing(*captures: Any, told: Any = None, **options: Any) -> Iterator[str]:
     """Serve captures, or pairs of a name and a capture; gives the server's URL."""
     named = [each if isinstance(each, tuple) else ("log.jsonl", each) for each in captures]
-    app = make_app(Program(named, **options), told) if told else make_app(Program(named, **options))
-    config = uvicorn.Config(
-        app, lifespan="off", ws="none", log_config=None, log_level="critical", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
+    program = Program(named, **options)
+    server = make_server(program, told) if told else make_server(program)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -45,6 +45,13 @@ ENDINGS = {
 }
 """The quirks that make a stream end otherwise than complete."""
 
+NUMBERED = [
+    each
+    for each in quirks_of("responses")
+    if each not in {"no_sequence_numbers", "malformed", *ENDINGS} or each == "cut"
+]
+"""The shapes of a stream that can be resumed: its events are numbered, and it has not failed."""
+
 each_dialect = pytest.mark.parametrize("dialect", STRATEGIES)
 
 

@@ -31,7 +31,7 @@ from ssewire.testing import (
     wire_streams,
 )
 from streams import (
-    ENDINGS,
+    NUMBERED,
     STRATEGIES,
     any_streams,
     complete_streams,
@@ -161,13 +161,6 @@ def test_a_saved_state_goes_on_to_the_same_end(data: st.DataObject) -> None:
     stop = data.draw(st.integers(0, len(event_by_event(case.body))))
     check_state(case.body, stop, data.draw(st.sampled_from((0, 1, 1, 2, 100))))
 
-
-NUMBERED = [
-    each
-    for each in quirks_of("responses")
-    if each not in {"no_sequence_numbers", "malformed", *ENDINGS} or each == "cut"
-]
-"""The shapes of a stream that can be resumed: its events are numbered, and it has not failed."""
 
 EACH_QUIRK = [(dialect, quirk) for dialect in STRATEGIES for quirk in quirks_of(dialect)]
 

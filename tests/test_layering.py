@@ -34,6 +34,7 @@ _bounded
 _part_events
 _stalling
 _stream
+_resuming
 _dialects
 
 testing.cutting  testing.decisions  testing.cases  testing.quirks  testing.writer
@@ -42,7 +43,7 @@ testing.bodies  testing.clients  testing.make  testing.accounts  testing.laws
 testing.wire  testing.strategies  testing
 logs.detection  logs.capture  logs.redaction  logs.storage  logs.lines
     logs.foreign  logs.har  logs.cassettes  logs.records  logs.reading  logs.writing
-    logs.heads  logs.recording  logs.play  logs.transports  logs.server
+    logs.heads  logs.recording  logs.play  logs.transports  logs.rest  logs.server
     logs.timeline  logs.report  logs.page  logs
 cli.inputs  cli.output  cli.tally  cli.picks  cli.progress  cli.jobs  cli.streams
     cli.replay  cli.check  cli.demo  cli.record  cli.serve  cli.tables  cli.inspect  cli

@@ -346,3 +346,73 @@ def test_wrong_options_are_refused() -> None:
     with pytest.raises(ValueError, match="no fault"):
         Program([], faults=["x"])
     assert make_app(Program([])) is not None
+
+
+# -- resuming --------------------------------------------------------------------------------------------
+
+NUMBERED = [
+    b'data: {"type":"response.created","sequence_number":0,"response":{"id":"resp_1"}}\n\n',
+    b'data: {"type":"response.output_text.delta","sequence_number":1,"delta":"a"}\n\n',
+    b'data: {"type":"response.output_text.delta","sequence_number":2,"delta":"b"}\n\n',
+]
+
+
+def test_a_response_is_sent_from_behind_a_number() -> None:
+    told: list[str] = []
+    capture = Capture(BARE, [(None, b"".join(NUMBERED))])
+    path = "/v1/responses/resp_1?stream=true"
+    with playing(CHAT_CAPTURE, capture, told=told.append, speed=None) as url:
+        for query, first in (("", 0), ("&starting_after=0", 1), ("&starting_after=2", 3)):
+            response = httpx.get(f"{url}{path}{query}", trust_env=False)
+            assert response.content == b"".join(NUMBERED[first:])
+            assert response.headers["content-type"] == "text/event-stream"
+    assert told[1] == f"GET {path}&starting_after=0: capture 2 (log.jsonl)"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/responses/resp_2?stream=true&starting_after=0"),
+        ("GET", "/v1/responses/resp_1?starting_after=0"),
+        ("GET", "/v1/responses/resp_1?stream=true&starting_after=x"),
+        ("GET", "/v1/chat/completions?stream=true&starting_after=0"),
+        ("POST", "/v1/responses/resp_1?stream=true&starting_after=0"),
+        ("GET", "/v1/responses/None?stream=true"),
+    ],
+)
+def test_another_response_is_not_found(method: str, path: str) -> None:
+    nameless = Capture(BARE, [(None, NUMBERED[1])])
+    with playing(nameless, Capture(BARE, [(None, b"".join(NUMBERED))]), speed=None) as url:
+        assert httpx.request(method, url + path, trust_env=False).status_code == 404
+
+
+def test_a_reset_is_one() -> None:
+    with (
+        playing(story(), speed=None, faults=["reset:30"]) as url,
+        pytest.raises(httpx.ReadError, match="reset by peer") as caught,
+    ):
+        post(f"{url}/v1/chat/completions")
+    assert not isinstance(caught.value, httpx.RemoteProtocolError)
+
+
+def test_another_server_that_does_not_tell_of_its_connections_breaks_off() -> None:
+    app = make_app(Program([("log.jsonl", story())], speed=None, faults=["reset:30"]))
+    sent: list[Any] = []
+
+    async def ask() -> None:
+        received = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> Any:
+            if (message := next(received, None)) is None:
+                await asyncio.sleep(60)
+            return message
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
+        await app(scope | {"query_string": b"", "client": ("127.0.0.1", 1)}, receive, send)
+
+    asyncio.run(ask())
+    assert b"".join(each.get("body", b"") for each in sent) == BODY[:30]
+    assert sent[-1]["more_body"]

@@ -24,7 +24,7 @@ from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from shared import CORPUS, TESTS, captures_folder
-from ssewire import AsyncChatStream, AsyncResponsesStream
+from ssewire import AsyncChatStream, AsyncResponsesStream, logs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,9 +57,8 @@ FINISH_REASONS = {
 
 
 async def theirs(body: bytes, model_class: Any) -> ModelResponse:
-    """What pydantic-ai's own model makes of a body."""
-    headers = {"content-type": "text/event-stream"}
-    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, headers=headers, content=body))
+    """What pydantic-ai's own model makes of a recorded body."""
+    transport = logs.transport([logs.Capture(logs.Head(origin="sse"), [(None, body)])], httpx2)
     async with httpx2.AsyncClient(transport=transport) as http:
         client = openai.AsyncOpenAI(
             api_key="none", base_url="http://localhost/v1", http_client=http, max_retries=0

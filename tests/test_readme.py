@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from capture_server import playing
 from ssewire.cli import parser
+from ssewire.logs import Capture, Head
+from ssewire.testing import make_responses_body
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -184,3 +187,14 @@ def test_the_picture_of_a_stream_is_what_inspect_prints(
     assert main(["inspect", "answers.jsonl"]) == 0
     (shown,) = re.findall(r"^```text\n(answers.*?)^```", README, re.MULTILINE | re.DOTALL)
     assert capsys.readouterr().out.strip() == shown.strip()
+
+
+def test_the_program_that_resumes_prints_the_whole_answer(tmp_path: Path) -> None:
+    (program,) = programs_of("Streams that break and go on")
+    body = make_responses_body(text="Hello there, once more")
+    capture = Capture(Head(origin="sse"), [(None, body)])
+    with playing(capture, speed=None, faults=[f"reset:{len(body) // 2}"]) as url:
+        out = run(program, tmp_path, url=f"{url}/v1/responses", request={"model": "example-1"})
+    text, last = out.splitlines()
+    assert text == "Hello there, once more"
+    assert last.startswith("(complete) Diagnostic(kind='resumed'")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ssewire import EventDecodeError, ResponsesParser, ServerSentEvent, Verdict
+from ssewire import EventDecodeError, ResponsesParser, ResponsesReducer, ServerSentEvent, Verdict
 from ssewire.parts import PartDelta, PartEnd, PartStart, TextPart
 from ssewire.testing import (
     StreamCase,
@@ -25,6 +25,7 @@ from ssewire.testing import (
     check_noise,
     check_parts,
     check_prefix,
+    check_resuming,
     check_snapshots,
     check_state,
     check_steps,
@@ -417,3 +418,16 @@ def test_what_is_an_object_of_arguments() -> None:
     assert not is_plain_object('{"a": 1}')
     assert not is_plain_object("[]")
     assert not is_plain_object("{")
+
+
+def test_a_resumption_that_loses_or_doubles_events_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(RESPONSES) // 2
+    check_resuming(RESPONSES, [size, 1, 300], again=2)
+    check_resuming(RESPONSES, [])
+    check_resuming(UNDECODABLE, [9])
+    with monkeypatch.context() as patch, broken("cut at .* and resumed, it tells"):
+        patch.setattr(ResponsesReducer, "came_before", lambda *_: False)
+        check_resuming(RESPONSES, [size], again=2)
+    with monkeypatch.context() as patch, broken("cut at .* and resumed, it tells"):
+        patch.setattr(ResponsesParser, "_last_number", lambda parser: parser.state().sequence_number + 1)
+        check_resuming(RESPONSES, [size])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ssewire._json import loads
 from ssewire._parser import Parser
-from ssewire._stream import AsyncStream, Stream, _Stream
+from ssewire._resuming import AsyncReads, Reads, ResumableParser, ResumableStream
+from ssewire._stream import AsyncStream, Stream
 from ssewire._wire.tokenizer import DEFAULT_MAX_EVENT_BYTES, Tokenizer
 from ssewire.chat.dialect import CHAT
 from ssewire.chat.types import ChatCompletion, ChatCompletionChunk
@@ -67,7 +68,7 @@ class AsyncCompletionsStream(AsyncStream[CompletionChunk, Completion]):
     other_class = "CompletionsStream"
 
 
-class ResponsesParser(Parser[AnyEvent, Response]):
+class ResponsesParser(ResumableParser):
     """A parser of Responses streams.
 
     Args:
@@ -94,6 +95,8 @@ class ResponsesParser(Parser[AnyEvent, Response]):
         super().__init__(max_event_size=max_event_size, malformed=malformed, strict=strict)
         if aliases is not None:
             self._decode = ResponsesDecoder(aliases).read
+        if state is not None:
+            self._came_before = self._responses.came_before
 
     def _new_reducer(self) -> ResponsesReducer:
         self._responses = ResponsesReducer(self._log, state=self._state)
@@ -115,7 +118,7 @@ class ResponsesParser(Parser[AnyEvent, Response]):
         return self._responses.state()
 
 
-class _ResponsesStream(_Stream[AnyEvent, Response]):
+class _ResponsesStream(ResumableStream[ResponsesParser]):
     """What the two Responses streams have beside what every stream has.
 
     Args:
@@ -130,7 +133,6 @@ class _ResponsesStream(_Stream[AnyEvent, Response]):
         clock: As for every stream.
     """
 
-    _parser: ResponsesParser
     parser_class = ResponsesParser
 
     def __init__(
@@ -168,12 +170,14 @@ class ResponsesStream(_ResponsesStream, Stream[AnyEvent, Response]):
     """A Responses stream over a source that is read without `await`."""
 
     other_class = "AsyncResponsesStream"
+    reads_class = Reads
 
 
 class AsyncResponsesStream(_ResponsesStream, AsyncStream[AnyEvent, Response]):
     """A Responses stream over a source that is read with `await`."""
 
     other_class = "ResponsesStream"
+    reads_class = AsyncReads
 
 
 class Row:

@@ -44,6 +44,10 @@ class Halves:
         return REPLACEMENT if self.waiting.pop((owner, name), "") else ""
 
 
+_NOTHING: Final[dict[str, Any]] = {}
+"""What most parts have beside their text; never altered."""
+
+
 class Growing:
     """A part that has begun. It grows by whole characters.
 
@@ -53,6 +57,7 @@ class Growing:
 
     __slots__ = (
         "_annotations",
+        "_facts",
         "_main",
         "_others",
         "_part",
@@ -73,10 +78,11 @@ class Growing:
         """The field that grows."""
         self.ended = False
         """It takes nothing more."""
-        self._part = part  # the facts, without the texts
+        self._part = part  # as it began, without the texts
+        self._facts: dict[str, Any] = _NOTHING  # learned since
         self._main = StringIO()
-        self._others: dict[str, StringIO] = {}  # further texts, by field
-        self._annotations: list[Any] = []  # of a text
+        self._others: dict[str, StringIO] = _NOTHING  # further texts, by field
+        self._annotations: list[Any] | None = None  # of a text
         self._partial: PartialJson | None = None  # once somebody looks
         self._value: AnyPart | None = None  # unless something came since
 
@@ -93,7 +99,8 @@ class Growing:
         self._value = None
         held = self._others.get(field)
         if held is None:
-            held = self._others[field] = StringIO()
+            held = StringIO()
+            self._others = {**self._others, field: held}
         held.write(text)
         return PartDelta(self.index, text, field)
 
@@ -106,8 +113,8 @@ class Growing:
 
     def annotate(self, annotations: list[Any], *, anew: bool = False) -> None:
         """Take more annotations of a text, or all of them anew."""
-        if anew:
-            self._annotations.clear()
+        if anew or self._annotations is None:
+            self._annotations = []
         self._annotations += annotations
         self._value = None
 
@@ -124,26 +131,45 @@ class Growing:
 
     def learn(self, **facts: Any) -> None:
         """Take facts that are no texts."""
-        self._part = msgspec.structs.replace(self._part, **facts)
+        self._facts = {**self._facts, **facts}
         self._value = None
 
     def fact(self, name: str) -> Any:
         """A fact as it was last learned."""
-        return getattr(self._part, name)
+        return self._facts[name] if name in self._facts else getattr(self._part, name)
 
     def end(self, found: list[PartEvent]) -> None:
         """Nothing more comes."""
         value = self.value()
         self.ended = True
-        self._main, self._others = StringIO(), {}  # the value holds the texts from here on
+        self._main, self._others = StringIO(), _NOTHING  # the value holds the texts from here on
         found.append(PartEnd(self.index, value))
+
+    def reopen(self) -> None:
+        """It goes on after all."""
+        value = self._value
+        self.ended = False
+        self._partial = None
+        for name in ("text", "arguments", "transcript", "data"):
+            if text := getattr(value, name, ""):
+                if name == self.field:
+                    self._main.write(text)
+                else:
+                    self.append_to(name, text)
+
+    def text(self) -> str:
+        """What has grown so far."""
+        return getattr(self._value, self.field, "") if self.ended else self._main.getvalue()
 
     def value(self) -> AnyPart:
         """The part so far; one copy of its texts when something came since the last look."""
         if self._value is None:
-            facts: dict[str, Any] = {name: held.getvalue() for name, held in self._others.items()}
-            if hasattr(self._part, self.field):
-                facts[self.field] = self._main.getvalue()
+            # One copy for all that is known: making it costs as much as ten deltas.
+            facts = self._facts.copy()
+            for name, held in self._others.items():
+                facts[name] = held.getvalue()
+            if text := self._main.getvalue():
+                facts[self.field] = text
             if self._annotations:
                 facts["annotations"] = self._annotations.copy()
             self._value = msgspec.structs.replace(self._part, **facts)
@@ -169,23 +195,42 @@ class Parts(ABC, Generic[E_contra]):
         self._halves = Halves()
         self._all: list[Growing] = []  # by index
         self._open: dict[int, Growing] = {}  # by index, in order
+        self._cut: list[Growing] = []  # open at the end, which was the stream's
         self._over = False
 
-    @abstractmethod
     def apply(self, event: E_contra) -> list[PartEvent]:
         """Take the next event of the stream.
 
         Returns:
             What it tells of the parts, in order; often nothing.
         """
+        told = self.go_on(event)
+        return self.tell(event) if told is None else [told]
+
+    def go_on(self, _event: E_contra, /) -> PartDelta | None:
+        """Take an event that has only more of what the last one brought, as most have; None for any other."""
+        return None
+
+    @abstractmethod
+    def tell(self, event: E_contra) -> list[PartEvent]:
+        """Take any event that does not go on."""
 
     def end(self) -> list[PartEvent]:
         """The stream has ended, however it did: the parts that are open end, in order. Idempotent."""
         found: list[PartEvent] = []
         if not self._over:
             self._over = True
+            self._cut = list(self._open.values())
             self._end(found)
         return found
+
+    def reopen(self) -> None:
+        """The stream goes on after all: so do the parts that its end had ended, to end anew."""
+        self._over = False
+        for growing in self._cut:
+            growing.reopen()
+            self._open[growing.index] = growing
+        self._cut = []
 
     def parts(self, choice: int = 0) -> list[AnyPart]:
         """The parts of one choice so far, in order. What was handed out before is never altered."""
@@ -226,10 +271,11 @@ class Parts(ABC, Generic[E_contra]):
     def _finish(self, growing: Growing, found: list[PartEvent]) -> None:
         """End a part."""
         if self._open.pop(growing.index, None) is not None:
-            if rest := self._halves.rest(growing.index, growing.field):
-                found.append(growing.append(rest))
-            if rest := self._halves.rest(growing.index, "transcript"):
-                found.append(growing.append_to("transcript", rest))
+            if self._halves.waiting:
+                if rest := self._halves.rest(growing.index, growing.field):
+                    found.append(growing.append(rest))
+                if rest := self._halves.rest(growing.index, "transcript"):
+                    found.append(growing.append_to("transcript", rest))
             growing.end(found)
 
     def _end(self, found: list[PartEvent]) -> None:

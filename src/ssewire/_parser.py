@@ -64,6 +64,9 @@ class _End(msgspec.Struct, frozen=True):
 
 _Last = EventTooLargeError | _Tail | _End
 
+FIELDS: Final = (b"data", b"event", b"id", b"retry")
+"""The fields of an event stream. A body that is cut may end in the beginning of one."""
+
 
 class _UnknownFields:
     """Sees the fields that the standard ignores. Apart from the parser, so that no cycle keeps that alive.
@@ -81,7 +84,7 @@ class _UnknownFields:
         """Lift the error that older llama.cpp servers send as a field; remember that there are others."""
         if name == b"error":
             self._queue.append(ServerSentEvent(value, "error"))
-        else:
+        elif value or not any(field.startswith(name) for field in FIELDS):
             self.foreign = True
 
 
@@ -134,8 +137,10 @@ class Parser(Generic[E, S]):
         self._reducer = self._new_reducer()
         make_run = self.dialect.run if type is None else NoRun
         self._run: Run[E] = make_run(self._reducer, decoder.strict)
+        self._came_before: Callable[[E], bool] | None = None  # tells what a resumed body repeats
         self._malformed = malformed
         self._strict = strict
+        self._max_event_size = max_event_size
         self._blocks: deque[memoryview] = deque()  # taken, to be tokenized
         self._queue: list[ServerSentEvent] = []  # tokenized, to be pulled
         self._pulled = 0  # so many of the queue have been
@@ -309,6 +314,20 @@ class Parser(Generic[E, S]):
             self._settle()
         elif self.verdict is Verdict.OPEN:
             self.verdict = Verdict.CLOSED
+
+    def _reopen(self) -> None:
+        """Take another body, which goes on where the one before was cut; of that, nothing is left."""
+        self._shut()
+        self._tokenizer = Tokenizer(
+            max_event_size=self._max_event_size, on_unknown_field=self._unknown_fields.take
+        )
+        self._unknown_fields.foreign = False
+        self._run = self.dialect.run(self._reducer, self._decode_strictly)
+        self._decoded = self._failure = None
+        self._ahead = []
+        self._closed = self._deaf = self._cut = self._seen = self._raise_next = False
+        self._head.clear()
+        self.verdict = Verdict.OPEN
 
     def _tokenize(self, data: bytes | bytearray | memoryview) -> None:
         """Cut into events; what follows an event that is too large is not looked at."""
@@ -526,6 +545,8 @@ class Parser(Generic[E, S]):
         if event is None:
             return None
         self._seen = True
+        if self._came_before is not None and event is not DONE and self._came_before(event):
+            return None
         if self._waiting and (event is DONE or not self.dialect.explains(event)):
             self._settle()
         elif event is not DONE:

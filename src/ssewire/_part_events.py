@@ -14,12 +14,27 @@ if TYPE_CHECKING:
 E = TypeVar("E")
 
 
+class Telling(Generic[E]):
+    """What a stream keeps of its parts. It knows no iterator: with that one, they would be a cycle.
+
+    Args:
+        parts: What tells of them.
+    """
+
+    __slots__ = ("parts", "told")
+
+    def __init__(self, parts: Parts[E]) -> None:
+        self.parts = parts
+        self.told: deque[PartEvent] = deque()
+        """What was told of them and not yet handed out."""
+
+
 class _PartEvents(Generic[E]):
     """What the two kinds of iterator share. The parts that are open end with the stream."""
 
-    def __init__(self, parts: Parts[E]) -> None:
-        self._parts = parts
-        self._told: deque[PartEvent] = deque()  # and not yet handed out
+    def __init__(self, telling: Telling[E]) -> None:
+        self._parts = telling.parts
+        self._told = telling.told
 
     def so_far(self, choice: int = 0) -> list[AnyPart]:
         """The parts of one choice so far, in order. What was handed out before is never altered."""
@@ -46,48 +61,56 @@ class _PartEvents(Generic[E]):
 class PartEvents(_PartEvents[E]):
     """Iterates over what the events of a stream tell of the parts of the answer."""
 
-    def __init__(self, events: Iterator[E], parts: Parts[E]) -> None:
-        super().__init__(parts)
-        self._events = events
+    def __init__(self, events: Iterator[E], telling: Telling[E]) -> None:
+        super().__init__(telling)
+        self._next = events.__next__  # `next` would cost as much again as the call
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> PartEvent:
         told = self._told
+        parts = self._parts
         while not told:
             try:
-                found = self._parts.apply(next(self._events))
+                event = self._next()
             except StopIteration:
-                found = self._parts.end()
-                if not found:
+                told.extend(parts.end())
+                if not told:
                     raise
-            if len(found) == 1:
-                return found[0]
-            told.extend(found)
+            else:
+                more = parts.go_on(event)
+                if more is not None:
+                    return more
+                if found := parts.tell(event):
+                    told.extend(found)
         return told.popleft()
 
 
 class AsyncPartEvents(_PartEvents[E]):
     """Iterates over what the events of a stream tell of the parts of the answer."""
 
-    def __init__(self, events: AsyncIterator[E], parts: Parts[E]) -> None:
-        super().__init__(parts)
-        self._events = events
+    def __init__(self, events: AsyncIterator[E], telling: Telling[E]) -> None:
+        super().__init__(telling)
+        self._next = events.__anext__
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> PartEvent:
         told = self._told
+        parts = self._parts
         while not told:
             try:
-                found = self._parts.apply(await anext(self._events))
+                event = await self._next()
             except StopAsyncIteration:
-                found = self._parts.end()
-                if not found:
+                told.extend(parts.end())
+                if not told:
                     raise
-            if len(found) == 1:
-                return found[0]
-            told.extend(found)
+            else:
+                more = parts.go_on(event)
+                if more is not None:
+                    return more
+                if found := parts.tell(event):
+                    told.extend(found)
         return told.popleft()

@@ -54,6 +54,11 @@ class IdleLimit:
         self._waited = 0.0
         self._limit = self._idle_timeout
 
+    def restart(self, read: Callable[[], Any]) -> None:
+        """Another source is read, or the same once more: what was waited for it before counts no more."""
+        self._read = read
+        self._waited = 0.0
+
     def _check(self) -> None:
         if self._limit is not None and self._waited >= self._limit:
             raise StreamStalledError(self._limit, self._waited)

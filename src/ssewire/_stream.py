@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
 
 from ssewire._merge import REPLACEMENT, join_halves
-from ssewire._part_events import AsyncPartEvents, PartEvents
+from ssewire._part_events import AsyncPartEvents, PartEvents, Telling
 from ssewire._source import AsyncSource, Source, open_async_source, open_source
 from ssewire._stalling import AsyncIdleLimit, IdleLimit
 from ssewire._timing import Stopwatch, Timing
@@ -98,7 +98,7 @@ class _Stream(Generic[E, S]):
         self._clock = clock
         self._stopwatch = self._parser.stopwatch = Stopwatch(clock())
         self._over = False  # nothing more is handed out
-        self._told: Any = None  # what tells of the parts, once somebody asks
+        self._telling: Telling[E] | None = None  # of the parts, once somebody asks
         self._idle: Any = None
         if idle_timeout is not None or first_event_timeout is not None:
             self._idle = self.idle_limit_class(self._source.read, clock, idle_timeout, first_event_timeout)
@@ -119,7 +119,7 @@ class _Stream(Generic[E, S]):
         otherwise reasoning comes first, then the text, then the calls.
         """
         message = self._parser.message(choice)
-        return message if self._told is None else in_order(message, self._told.so_far(choice))
+        return message if self._telling is None else in_order(message, self._telling.parts.parts(choice))
 
     @property
     def verdict(self) -> Verdict:
@@ -168,6 +168,11 @@ class _Stream(Generic[E, S]):
         interrupted = StreamInterruptedError(f"the transport broke: {str(error) or type(error).__name__}")
         interrupted.__cause__ = error
         self._parser.push_end(broken=True, cause=interrupted)
+
+    def _begin_telling(self) -> Telling[E]:
+        if self._telling is None:
+            self._telling = Telling(self.parser_class.dialect.parts())
+        return self._telling
 
     def _note_progress(self, event: E) -> None:
         """An event is handed out, and time is limited."""
@@ -236,10 +241,7 @@ class Stream(_Stream[E, S]):
 
         Called again, it goes on where it was.
         """
-        if self._told is None:
-            self._told = PartEvents(self, self.parser_class.dialect.parts())
-        told: PartEvents[E] = self._told
-        return told
+        return PartEvents(self, self._begin_telling())
 
     def text(self, choice: int = 0) -> TextDeltas[E, S]:
         """Iterate over the pieces of text of one choice's answer, none of them empty."""
@@ -357,10 +359,7 @@ class AsyncStream(_Stream[E, S]):
 
         Called again, it goes on where it was.
         """
-        if self._told is None:
-            self._told = AsyncPartEvents(self, self.parser_class.dialect.parts())
-        told: AsyncPartEvents[E] = self._told
-        return told
+        return AsyncPartEvents(self, self._begin_telling())
 
     def text(self, choice: int = 0) -> AsyncTextDeltas[E, S]:
         """Iterate over the pieces of text of one choice's answer, none of them empty."""

@@ -63,8 +63,8 @@ class ChatParts(Parts[ChatCompletionChunk]):
         self._text: Growing | None = None
         self._text_index = 0  # its choice
 
-    def apply(self, event: ChatCompletionChunk) -> list[PartEvent]:
-        """Take the next chunk; returns what it tells of the parts, in order."""
+    def go_on(self, event: ChatCompletionChunk, /) -> PartDelta | None:
+        """Take a chunk that has only more of one text, one reasoning or one call's arguments."""
         choices = event.choices
         if len(choices) == 1 and not self._halves.waiting:
             piece = choices[0]
@@ -80,13 +80,19 @@ class ChatParts(Parts[ChatCompletionChunk]):
                 and delta == Delta(content, delta.role)
                 and not piece.finish_reason
             ):
-                return [text.append(content)]
+                return text.append(content)
             known = self._choices.get(piece.index)
-            if known is not None and (told := known.go_on(piece)) is not None:
-                return [told]
+            if known is not None:
+                return known.go_on(piece)
+        return None
+
+    def tell(self, event: ChatCompletionChunk) -> list[PartEvent]:
+        """Take any chunk that does not go on."""
         self._text = None
         found: list[PartEvent] = []
-        for position, piece in enumerate(choices):
+        if self._over:
+            return found
+        for position, piece in enumerate(event.choices):
             index = index_of(piece, position)
             choice = self._choices.get(index)
             if choice is None:
@@ -98,6 +104,8 @@ class ChatParts(Parts[ChatCompletionChunk]):
         for choice in self._choices.values():
             choice.end(found)
         super()._end(found)
+        self._choices.clear()  # they know their parts: only the collector would free such a cycle
+        self._text = None
 
 
 class _Choice:

@@ -27,7 +27,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         description="Serve captures on the loopback interface: /v1/chat/completions, /v1/responses, "
         "/v1/completions and the recorded paths are answered with a capture of that API, in turn; the model "
         "that a request names is preferred, and the header x-ssewire-capture (or ?capture=) names a capture "
-        "by its number or a part of its file's name. GET / lists them. The URL is printed on stdout. Needs "
+        "by its number or a part of its file's name. GET / lists them. GET /v1/responses/{id}?stream=true"
+        "&starting_after=N goes on with that response behind event N. The URL is printed on stdout. Needs "
         "the extra: pip install 'ssewire[server]'.",
     )
     command.add_argument(

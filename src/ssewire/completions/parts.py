@@ -23,8 +23,8 @@ class CompletionsParts(Parts[CompletionChunk]):
         super().__init__()
         self._texts: dict[int, Growing] = {}  # by choice
 
-    def apply(self, event: CompletionChunk) -> list[PartEvent]:
-        """Take the next chunk; returns what it tells of the parts, in order."""
+    def tell(self, event: CompletionChunk) -> list[PartEvent]:
+        """Take any chunk."""
         found: list[PartEvent] = []
         for position, piece in enumerate(event.choices):
             if piece.text:

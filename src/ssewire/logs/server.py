@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import socket
+import struct
 import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from ssewire._dialects import ResponsesStream
 from ssewire.errors import SSEWireError
 from ssewire.logs.play import check_speed, parse_faults, play
 from ssewire.logs.redaction import redact_url
+from ssewire.logs.rest import faults_behind, rest_of
 from ssewire.logs.transports import ENDPOINTS, async_sleep, endpoint_of, head_to_send
 
 if TYPE_CHECKING:
@@ -27,6 +31,9 @@ MAX_REQUEST_BYTES: Final = 64 * 2**20
 LOCAL_ORIGIN: Final = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 """Which pages may read what is played: those of this machine. What was recorded is nobody else's business."""
 PLAYABLE_STATUSES: Final = range(200, 600)
+RESET_DELAY_SECONDS: Final = 0.05
+"""How long a connection lives on before it is reset: a reset may overtake what was sent."""
+_RESPONSE_PATH: Final = re.compile(r"/responses/([^/]+)")
 
 
 class Entry:
@@ -48,7 +55,8 @@ class Entry:
         self.path = "" if request is None else urlsplit(redact_url(request.url)).path
         """The recorded path, or empty."""
         asked = None if request is None else request.body
-        models = (_model_of(asked or b""), _answering_model(capture))
+        answering, self.response_id = _answer_of(capture)
+        models = (_model_of(asked or b""), answering)
         self.models = {model for model in models if model is not None}
         """The models that were asked for and that answered."""
 
@@ -91,6 +99,23 @@ class Program:
         ]
         self._turns: dict[tuple[int, ...], Iterator[Entry]] = {}
 
+    def resumed(self, path: str, query: Mapping[str, str]) -> tuple[Entry, Capture, list[Fault]] | None:
+        """What answers a GET request for the events of a response behind a number, as the API has it.
+
+        Args:
+            path: The path, which names the response.
+            query: `stream` is `true`; `starting_after` is a number, or everything is asked for.
+        """
+        found = _RESPONSE_PATH.search(path)
+        after = query.get("starting_after", "-1")
+        if found is None or query.get("stream") != "true" or not re.fullmatch(r"-?\d{1,18}", after):
+            return None
+        for entry in self.entries:
+            if entry.response_id == found[1]:
+                rest, first = rest_of(entry.capture, int(after))
+                return entry, rest, faults_behind(self.faults, first)
+        return None
+
     def pick(self, path: str, wanted: str | None, body: bytes) -> Entry | None:
         """The capture that answers a request; of several, each in turn.
 
@@ -122,11 +147,13 @@ def _model_of(body: bytes) -> str | None:
     return model if isinstance(model, str) else None
 
 
-def _answering_model(capture: Capture) -> str | None:
+def _answer_of(capture: Capture) -> tuple[str | None, str | None]:
+    """The model that answers, and the id of the response, if it is one."""
     with capture.stream(malformed="skip") as stream:
         with contextlib.suppress(SSEWireError):
             stream.result()
-        return stream.model
+        response_id = stream.snapshot().id if isinstance(stream, ResponsesStream) else None
+        return stream.model, response_id or None
 
 
 # -- HTTP ------------------------------------------------------------------------------------------------
@@ -162,8 +189,10 @@ def make_app(program: Program, told: Callable[[str], object] = lambda _: None) -
         allow_headers=["*"],
         expose_headers=["*"],
     )
-    routes = [Route("/", index), Mount("/", _Player(program, told))]
-    return Starlette(routes=routes, middleware=[cors])
+    player = _Player(program, told)
+    app = Starlette(routes=[Route("/", index), Mount("/", player)], middleware=[cors])
+    app.state.connections = player.connections
+    return app
 
 
 class _Player:
@@ -172,6 +201,8 @@ class _Player:
     def __init__(self, program: Program, told: Callable[[str], object]) -> None:
         self._program = program
         self._told = told
+        self.connections: dict[Any, Any] = {}
+        """The transports of the connections, by the client's address, where the server tells."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         from starlette.requests import Request
@@ -182,17 +213,36 @@ class _Player:
         async for part in request.stream():
             if len(body) < MAX_REQUEST_BYTES:
                 body += part
-        wanted = _wanted(path, request.headers, request.query_params)
-        entry = self._program.pick(path, wanted, bytes(body))
         asked = f"{request.method} {path}"
-        if entry is None:
-            self._told(f"{asked}: no capture")
-            await _refuse(send, f"no capture answers {asked}; GET / lists what there is")
-            return
+        resumed = self._program.resumed(path, request.query_params) if request.method == "GET" else None
+        if resumed is None:
+            wanted = _wanted(path, request.headers, request.query_params)
+            entry = self._program.pick(path, wanted, bytes(body))
+            if entry is None:
+                self._told(f"{asked}: no capture")
+                await _refuse(send, f"no capture answers {asked}; GET / lists what there is")
+                return
+            capture, faults = entry.capture, self._program.faults
+        else:
+            entry, capture, faults = resumed
+            asked += f"?{request.url.query}"
         self._told(f"{asked}: capture {entry.number} ({entry.name})")
-        await self._play(entry.capture, receive, send)
+        if await self._play(capture, faults, receive, send):
+            await self._reset(request.client)
 
-    async def _play(self, capture: Capture, receive: Any, send: Any) -> None:
+    async def _reset(self, client: Any) -> None:
+        """Break a connection, so that the client's next read of it fails. Else, its body has no end."""
+        import asyncio
+
+        transport = self.connections.get(client)
+        if transport is not None:
+            await asyncio.sleep(RESET_DELAY_SECONDS)
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+
+    async def _play(self, capture: Capture, faults: Sequence[Fault], receive: Any, send: Any) -> bool:
+        """Play to a client that stays; returns whether the connection is to break."""
         import asyncio
 
         gone = asyncio.ensure_future(receive())  # behind the request's body, the client's leaving
@@ -202,17 +252,20 @@ class _Player:
         try:
             await send({"type": "http.response.start", "status": status, "headers": _encoded(headers)})
             began = time.monotonic()  # a recording begins behind the head, too
-            for step in play(capture, speed=self._program.speed, faults=self._program.faults):
+            for step in play(capture, speed=self._program.speed, faults=faults):
                 wait = step.due - (time.monotonic() - began)
                 if wait > 0:
                     pause = asyncio.create_task(async_sleep(wait))
                     await asyncio.wait((pause, gone), return_when=asyncio.FIRST_COMPLETED)
                     pause.cancel()
-                if gone.done() or step.broken:
-                    return  # without an end: the server breaks the connection
+                if gone.done():
+                    return False
+                if step.broken:
+                    return True
                 if step.data:
                     await send({"type": "http.response.body", "body": step.data, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+            return False
         finally:
             gone.cancel()
 
@@ -244,6 +297,39 @@ async def _refuse(send: Any, message: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def make_server(program: Program, told: Callable[[str], object] = lambda _: None) -> Any:
+    """The uvicorn server that plays a program. As `make_app`; a connection that is to break is reset."""
+    app = make_app(program, told)
+    try:
+        import uvicorn
+        from uvicorn.protocols.http.h11_impl import H11Protocol
+    except ImportError as error:
+        raise ImportError("serving needs an extra: pip install 'ssewire[server]'") from error
+    connections: dict[Any, Any] = app.state.connections
+
+    class Protocol(H11Protocol):
+        """Tells of its connections."""
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            connections[self.client] = transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            connections.pop(self.client, None)
+            super().connection_lost(exc)
+
+    config = uvicorn.Config(
+        app,
+        http=Protocol,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        log_level="critical",
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
+
+
 def serve(
     program: Program,
     *,
@@ -265,16 +351,9 @@ def serve(
         OSError: The port is taken.
         ImportError: The extra is not installed.
     """
-    app = make_app(program, told)
-    try:
-        import uvicorn
-    except ImportError as error:
-        raise ImportError("serving needs an extra: pip install 'ssewire[server]'") from error
+    server = make_server(program, told)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listener:
         shown = f"[{host}]" if ":" in host else host
         ready(f"http://{shown}:{listener.getsockname()[1]}")
-        config = uvicorn.Config(
-            app, lifespan="off", ws="none", log_config=None, log_level="critical", timeout_graceful_shutdown=1
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])

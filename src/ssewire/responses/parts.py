@@ -6,12 +6,13 @@ Which item an event belongs to, and what an event does that comes early, late or
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ssewire._growing import Growing, Parts
-from ssewire._merge import without_halves
+from ssewire._merge import whole_text, without_halves
 from ssewire.errors import EventDecodeError
 from ssewire.events import Verdict
 from ssewire.message import FinishReason, Message, Usage, finish_reason_of, make_message
@@ -27,13 +28,12 @@ from ssewire.parts import (
 )
 from ssewire.responses import calls, content, events, items
 from ssewire.responses.reducer import ENDINGS
+from ssewire.responses.response import item_count
 from ssewire.responses.tagged import UnknownMember
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ssewire.events import UnknownEvent
-    from ssewire.parts import PartEvent
+    from ssewire.parts import PartDelta, PartEvent
     from ssewire.responses.response import Response, ResponseUsage
 
 RUNNING: Final = frozenset({"queued", "in_progress"})
@@ -72,6 +72,9 @@ STREAMED: Final = (
     items.ApplyPatchCall,
 )
 """The calls for which there are deltas; what the others pass is whole when they are done."""
+
+LISTS: Final = (items.Message, items.Reasoning)
+"""The items of which each entry is a part."""
 
 PASSED: Final[dict[type, tuple[type, str]]] = {
     events.FunctionCallArgumentsDelta: (items.FunctionCall, "delta"),
@@ -174,44 +177,29 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
         self.whole = True
         """An item that is told to be done is so; false for a response that was looked at on its way."""
 
-    def apply(self, event: events.Event | UnknownEvent) -> list[PartEvent]:
-        """Take the next event; returns what it tells of the parts, in order."""
-        kind = type(event)
-        if kind is self._last_type and not self._halves.waiting:
-            delta: Any = event  # of a type that has these fields
-            if (
-                delta.output_index == self._last_index
-                and delta.delta
-                and delta.delta.isascii()
-                and (not self._entry_field or getattr(delta, self._entry_field) == self._last_entry)
-            ):
-                return [self._last.append(delta.delta)]
+    def go_on(self, event: events.Event | UnknownEvent, /) -> PartDelta | None:
+        """Take a delta that goes where the last one went."""
+        if type(event) is not self._last_type or self._halves.waiting:
+            return None
+        delta: Any = event  # of a type that has these fields
+        text: str = delta.delta
+        if (
+            delta.output_index != self._last_index
+            or not text
+            or not text.isascii()
+            or (self._entry_field and getattr(delta, self._entry_field) != self._last_entry)
+        ):
+            return None
+        told: PartDelta = self._last.append(text)
+        return told
+
+    def tell(self, event: events.Event | UnknownEvent) -> list[PartEvent]:
+        """Take any event that does not go on."""
         found: list[PartEvent] = []
-        if self._over:
-            return found
-        self._last_type = None
-        if kind in WRITTEN:
-            self._write(event, *WRITTEN[kind], found)
-        elif kind in PASSED:
-            self._pass(event, *PASSED[kind], found)
-        else:
-            match event:
-                case events.OutputItemAdded():
-                    self._add(event, found)
-                case events.OutputItemDone():
-                    self._done(event, found)
-                case events.ContentPartAdded() | events.ReasoningSummaryPartAdded():
-                    self._add_entry(event, found)
-                case events.ContentPartDone() | events.ReasoningSummaryPartDone():
-                    self._finish_entry(event, found)
-                case events.OutputTextAnnotationAdded():
-                    self._annotate(event, found)
-                case events.AudioDelta():
-                    self._grow(self._speak(found), event.delta, found)
-                case events.AudioTranscriptDelta():
-                    self._transcribe(event.delta, found)
-                case _ if isinstance(event, ENDINGS):
-                    self._finish_all(event, found)
+        tell = TELLERS.get(type(event))
+        if tell is not None and not self._over:
+            self._last_type = None
+            tell(self, event, found)
         return found
 
     # -- items -------------------------------------------------------------------------------------------
@@ -247,8 +235,9 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
     def _begin(self, item: _Item, found: list[PartEvent], told: Any = None) -> Growing:
         """Begin the part that an item is, or the first one of a reasoning."""
         if item.type in CALLS:
-            facts = {"kind": CALLS[item.type][0], "hosted": CALLS[item.type][1]}
-            part = self._start(ToolCallPart, found, 0, id=item.id, **(facts | _names(told)))
+            kind, hosted, _ = CALLS[item.type]
+            facts = {"hosted": hosted, **_names(told)}
+            part = self._start(ToolCallPart, found, 0, id=item.id, kind=kind, **facts)
         elif item.type is items.Reasoning:
             part = self._start(ReasoningPart, found, 0, id=item.id)
         elif item.type is items.ImageGenerationCall:
@@ -261,13 +250,14 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
     def _add(self, event: events.OutputItemAdded, found: list[PartEvent]) -> None:
         if event.item is None:
             return
-        told = without_halves(event.item)
-        item_id = _id_of(told)
+        # The entries of a list are looked at when they are told.
+        told = event.item if isinstance(event.item, LISTS) else without_halves(event.item)
+        item_id = without_halves(_id_of(told))
         named = event.output_index is not None or item_id
         item = self._known(event.output_index, item_id) if named else None
         if item is None or (item.done and item_id != item.id):
             item = self._open_item(event.output_index, type(told), item_id)
-            if item.type is items.Message:
+            if isinstance(told, items.Message):
                 for at, entry in enumerate(told.content):
                     self._tell_entry(item, ("content", at), entry, found)
                 return
@@ -283,8 +273,9 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
     def _done(self, event: events.OutputItemDone, found: list[PartEvent]) -> None:
         if event.item is None:
             return
-        told = without_halves(event.item)
-        item_id = _id_of(told)
+        # The entries of a list are looked at when they are told.
+        told = event.item if isinstance(event.item, LISTS) else without_halves(event.item)
+        item_id = without_halves(_id_of(told))
         item = self._known(event.output_index, item_id)
         if item is None or (item.done and item_id != item.id):
             item = self._open_item(event.output_index, type(told), item_id)
@@ -303,7 +294,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
             self._settle(item, "summary", told.summary, found)
             self._settle(item, "content", told.content or [], found)
             part = item.part if item.part is not None else self._begin(item, found)
-            part.learn(encrypted=told.encrypted_content)
+            part.learn(encrypted=without_halves(told.encrypted_content))
         else:
             part = item.part if item.part is not None else self._begin(item, found, told)
             if isinstance(told, items.ImageGenerationCall):
@@ -323,30 +314,34 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
 
     def _settle(self, item: _Item, where: str, entries: list[Any], found: list[PartEvent]) -> None:
         """The server tells the whole of a list of an item."""
+        if all(_is_over(item.entries.get((where, at))) for at in range(len(entries))):
+            return
         known = [
-            growing.value()
-            for (name, _), growing in sorted(item.entries.items(), key=_place)
-            if name == where
+            growing.text() for (name, _), growing in sorted(item.entries.items(), key=_place) if name == where
         ]
-        streamed = "".join(getattr(part, "text", "") for part in known)
         # Some servers count their deltas as entries: what has the same text is not told once more.
-        as_told = bool(known) and streamed == "".join(_told(entry)[1] for entry in entries)
+        told = "".join(whole_text(_told(entry)[1]) for entry in entries)
+        as_told = bool(known) and "".join(known) == told
         for at, entry in enumerate(entries):
             if (where, at) in item.entries or not as_told:
                 self._tell_entry(item, (where, at), entry, found, whole=not as_told)
 
     def _finish_all(self, event: Any, found: list[PartEvent]) -> None:
         """The terminal event: it tells all items once more, and perhaps some that nothing has told."""
-        try:
-            output = event.response.output
-        except EventDecodeError:
-            output = []  # the snapshot raises it
         known = sorted(self._items, key=lambda item: item.index)
-        for at, told in enumerate(without_halves(output)):
-            if at >= len(known):
-                self._finish_item(self._open_item(None, type(told), _id_of(told)), told, found)
-            elif not known[at].done and known[at].type is type(told):
-                self._finish_item(known[at], told, found)
+        count = item_count(
+            event.raw_response
+        )  # to decode the response would double the cost of a short stream
+        if count is None or count > len(known) or not all(item.done for item in known):
+            try:
+                output = event.response.output
+            except EventDecodeError:
+                output = []  # the snapshot raises it
+            for at, told in enumerate(without_halves(output)):
+                if at >= len(known):
+                    self._finish_item(self._open_item(None, type(told), _id_of(told)), told, found)
+                elif not known[at].done and known[at].type is type(told):
+                    self._finish_item(known[at], told, found)
         found += self.end()
 
     def _pass(self, event: Any, item_type: type, field: str, found: list[PartEvent]) -> None:
@@ -365,7 +360,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
             growing.learn(ended=self.whole)
         elif PASSING not in item.closed:
             self._grow(growing, text, found)
-            self._go_on(event, growing)
+            self._stay(event, growing)
 
     def _command(
         self, item: _Item, growing: Growing, at: int, text: str, *, told: bool, found: list[PartEvent]
@@ -400,12 +395,12 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
             return
         if field == "delta":
             self._grow(growing, event.delta, found)
-            self._go_on(event, growing, "content_index" if where == "content" else "summary_index")
+            self._stay(event, growing, "content_index" if where == "content" else "summary_index")
         else:
             item.closed.add(key)
             growing.settle(getattr(event, field), found)
 
-    def _go_on(self, event: Any, growing: Growing, entry_field: str = "") -> None:
+    def _stay(self, event: Any, growing: Growing, entry_field: str = "") -> None:
         """The next delta, if it is of the same type and place, goes where this one went."""
         if event.output_index is not None:
             self._last_type, self._last, self._last_index = type(event), growing, event.output_index
@@ -477,13 +472,15 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
             found: Where to tell of it.
             whole: Whether its text is to be taken too.
         """
+        growing = item.entries.get(key)
+        if growing is not None and growing.ended:
+            return growing
         told = without_halves(told)
         part_type, text = _told(told)
-        growing = item.entries.get(key)
         if growing is None:
             facts = {"kind": told.type} if part_type is OtherPart else {}
             growing = self._open_entry(item, key, part_type, found, **facts)
-        if growing.ended or growing.part_type is not part_type:
+        if growing.part_type is not part_type:
             return growing
         if isinstance(told, content.OutputText):
             growing.annotate(told.annotations, anew=True)
@@ -506,14 +503,49 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
             self._speech = self._start(AudioPart, found, 0)
         return self._speech
 
-    def _transcribe(self, piece: str, found: list[PartEvent]) -> None:
+    def _sound(self, event: events.AudioDelta, found: list[PartEvent]) -> None:
+        self._grow(self._speak(found), event.delta, found)
+
+    def _transcribe(self, event: events.AudioTranscriptDelta, found: list[PartEvent]) -> None:
         speech = self._speak(found)
-        if text := self._halves.join(piece, speech.index, "transcript"):
+        if text := self._halves.join(event.delta, speech.index, "transcript"):
             found.append(speech.append_to("transcript", text))
+
+
+Teller = Callable[[ResponsesParts, Any, "list[PartEvent]"], None]
+
+
+def _writer(where: str, item_type: type, part_type: type[AnyPart], field: str) -> Teller:
+    return lambda parts, event, found: parts._write(event, where, item_type, part_type, field, found)
+
+
+def _passer(item_type: type, field: str) -> Teller:
+    return lambda parts, event, found: parts._pass(event, item_type, field, found)
+
+
+TELLERS: Final[dict[type, Teller]] = {
+    **{event_type: _writer(*row) for event_type, row in WRITTEN.items()},
+    **{event_type: _passer(*row) for event_type, row in PASSED.items()},
+    **dict.fromkeys(ENDINGS, ResponsesParts._finish_all),
+    events.OutputItemAdded: ResponsesParts._add,
+    events.OutputItemDone: ResponsesParts._done,
+    events.ContentPartAdded: ResponsesParts._add_entry,
+    events.ReasoningSummaryPartAdded: ResponsesParts._add_entry,
+    events.ContentPartDone: ResponsesParts._finish_entry,
+    events.ReasoningSummaryPartDone: ResponsesParts._finish_entry,
+    events.OutputTextAnnotationAdded: ResponsesParts._annotate,
+    events.AudioDelta: ResponsesParts._sound,
+    events.AudioTranscriptDelta: ResponsesParts._transcribe,
+}
+"""What tells of the parts, by the type of the event. Events that are not here tell nothing of them."""
 
 
 def _place(entry: tuple[tuple[str, int], Growing]) -> tuple[str, int]:
     return entry[0]
+
+
+def _is_over(growing: Growing | None) -> bool:
+    return growing is not None and growing.ended
 
 
 def _id_of(item: Any) -> str:
@@ -524,9 +556,14 @@ def _id_of(item: Any) -> str:
 
 def _names(item: Any) -> dict[str, Any]:
     """What is told of a call beside what is passed."""
-    names = {name: getattr(item, name, None) for name in ("call_id", "name")}
-    facts: dict[str, Any] = {name: value if isinstance(value, str) else "" for name, value in names.items()}
-    return facts | ({"hosted": _is_hosted(item)} if type(item) in CALLS else {})
+    call_id, name = getattr(item, "call_id", None), getattr(item, "name", None)
+    facts: dict[str, Any] = {
+        "call_id": call_id if isinstance(call_id, str) else "",
+        "name": name if isinstance(name, str) else "",
+    }
+    if type(item) in CALLS:
+        facts["hosted"] = _is_hosted(item)
+    return facts
 
 
 def _media_type(output_format: str | None) -> str:

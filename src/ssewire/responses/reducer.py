@@ -232,16 +232,30 @@ class ResponsesReducer:
         if self._own_log:
             self._log.ordinal += count
 
+    def resume(self) -> None:
+        """Another body goes on after the last event; what it repeats is dropped."""
+        self._resume_after = self.sequence_number
+
+    def came_before(self, event: events.Event | UnknownEvent) -> bool:
+        """Whether an event was seen before the stream was resumed; notes it."""
+        if self._resume_after is None:
+            return False
+        number = _number_of(event)
+        if number is None:
+            return False
+        if number <= self._resume_after:
+            self._log.note("duplicate_event", "seen before the stream was resumed")
+            return True
+        self._resume_after = None
+        return False
+
     def _is_next(self, event: events.Event | UnknownEvent) -> bool:
         """Whether the event was not seen before the stream was resumed; notes gaps."""
+        if self.came_before(event):
+            return False
         number = _number_of(event)
         if number is None:
             return True
-        if self._resume_after is not None:
-            if number <= self._resume_after:
-                self._log.note("duplicate_event", "seen before the stream was resumed")
-                return False
-            self._resume_after = None
         if self.sequence_number is None:
             if number > 0:
                 self._log.note("sequence_gap", f"the stream begins at sequence number {number}")

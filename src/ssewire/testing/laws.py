@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from ssewire._dialects import DIALECTS, ResponsesParser
+from ssewire._dialects import DIALECTS, ResponsesParser, ResponsesStream
 from ssewire._merge import REPLACEMENT, without_halves
 from ssewire._wire.encoder import encode_event
 from ssewire._wire.tokenizer import ServerSentEvent, Tokenizer
@@ -37,12 +37,13 @@ from ssewire.testing.accounts import (
     push,
     push_parts,
     shown,
+    shown_error,
 )
 from ssewire.testing.cutting import event_by_event, in_reads_of
 from ssewire.testing.writer import BOM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ssewire._dialects import DialectName
     from ssewire._parser import Parser
@@ -412,6 +413,63 @@ def check_state(body: bytes, stop: int, again: int = 0) -> None:
             return
         folds = [shown(parser.snapshot()) for parser in (second, whole)]
         require(folds[0] == folds[1], f"gone on with, it adds up to another:\n{folds[0]}\n{folds[1]}")
+
+
+def check_resuming(body: bytes, cuts: Sequence[int], again: int = 0, *, clean: bool = False) -> None:
+    """A Responses stream that breaks and is resumed tells what it tells whole: events, parts, final object.
+
+    Args:
+        body: The bytes of a response that does not fail, whose events are numbered.
+        cuts: How many bytes each connection gives before it breaks; the one after the last gives the rest.
+            The first connection gives at least the first event, without which nothing can be resumed.
+        again: How many events that the reader has seen a connection sends once more.
+        clean: The connections end there, instead of breaking.
+    """
+    reads = event_by_event(body)
+    numbers = [_number_in(read) for read in reads]
+    first = next((at for at, number in enumerate(numbers) if number is not None), len(reads))
+    least = sum(map(len, reads[: first + 1]))
+
+    def connection(rest: bytes, size: int | None) -> Iterator[bytes]:
+        yield rest[:size]
+        if size is not None and not clean:
+            raise ConnectionError("reset")
+
+    for told_by in (iter, ResponsesStream.parts):
+        sizes = iter([max(least, cuts[0]), *cuts[1:]] if cuts else ())
+
+        def connect(after: int, sizes: Iterator[int] = sizes) -> Iterator[bytes]:
+            next_one = next((at for at, number in enumerate(numbers) if (number or 0) > after), len(reads))
+            return connection(b"".join(reads[max(next_one - again, 0) :]), next(sizes, None))
+
+        stream = ResponsesStream(connection(body, next(sizes, None)), malformed="skip")
+        found = _read_whole(stream.resume(connect, attempts=len(cuts) + 1), told_by)
+        whole = _read_whole(ResponsesStream(body, malformed="skip"), told_by)
+        for before, now in zip(whole, found, strict=True):
+            require(before == now, f"cut at {cuts} and resumed, it tells\n{now}\ninstead of\n{before}")
+
+
+def _number_in(event: bytes) -> int | None:
+    """The sequence number in the bytes of an event."""
+    found = re.search(rb'"sequence_number":\s*(\d+)', event)
+    return None if found is None else int(found[1])
+
+
+def _read_whole(
+    stream: ResponsesStream, told_by: Callable[[ResponsesStream], Iterator[Any]]
+) -> tuple[list[str], list[str], str, str]:
+    """What a stream tells, what it raises, what it adds up to, and its verdict."""
+    told: list[str] = []
+    errors: list[str] = []
+    snapshot = ""
+    with stream:
+        try:
+            told.extend(map(shown, told_by(stream)))
+        except SSEWireError as error:
+            errors.append(shown_error(error))
+        with suppress(EventDecodeError):  # a response that nobody had looked at
+            snapshot = shown(stream.snapshot())
+        return told, errors, snapshot, stream.verdict
 
 
 def _feed(parser: Parser[Any, Any], reads: Iterable[bytes]) -> SSEWireError | None:
