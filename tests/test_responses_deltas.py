@@ -65,6 +65,11 @@ def seen(stream_class: type[ResponsesStream], reads: list[bytes], every: int = 1
     ]
 
 
+def test_the_two_ways_are_two() -> None:
+    assert isinstance(ResponsesStream(b"")._parser._run, Deltas)
+    assert isinstance(ExactStream(b"")._parser._run, NoRun)
+
+
 def frame(fields: dict[str, Any], name: str | None = None) -> bytes:
     """An event as OpenAI writes it, or under another name."""
     return b"event: %b\ndata: %b\n\n" % ((name or fields["type"]).encode(), json.dumps(fields).encode())
@@ -119,6 +124,60 @@ def streams(draw: st.DrawFn) -> list[bytes]:
 def test_the_fast_way_gives_what_the_exact_way_gives(events: list[bytes], live: bool) -> None:
     reads = events if live else [b"".join(events)]
     assert seen(ResponsesStream, reads) == seen(ExactStream, reads)
+
+
+def text(number: int | None, piece: str = "a", **fields: Any) -> dict[str, Any]:
+    return delta(number=number, delta=piece, content_index=0, **fields)
+
+
+CLOSE_CALLS = {
+    "another part, next number": [text(0), text(1), text(2) | {"content_index": 1}],
+    "another item, next number": [text(0), text(1), text(2, output_index=1)],
+    "another id of the item": [text(0), text(1), text(2) | {"item_id": "n"}],
+    "another id, no index": [
+        text(at, output_index=None) | {"item_id": each} for at, each in enumerate("mmn")
+    ],
+    "another kind": [text(0), text(1), delta("refusal", 2, delta="a", content_index=0)],
+    "the same part, a number too far": [text(0), text(1), text(3)],
+    "the same part, the same number": [text(0), text(1), text(1)],
+    "the same part, no number": [text(0), text(1), text(None)],
+    "never a number": [text(None), text(None), text(None)],
+    "log probabilities each time": [text(at, logprobs=LOGPROBS) for at in range(3)],
+    "log probabilities at last": [text(0), text(1), text(2, logprobs=LOGPROBS)],
+    "nothing in between": [text(0), text(1), text(2, ""), text(3, ""), text(4, "b")],
+    "a text that is done": [text(0), text(1), {**TEXT_DONE, "sequence_number": 2}, text(3), text(4)],
+    "an item that is done": [text(0), text(1), {**DONE, "sequence_number": 2}, text(3), text(4)],
+}
+
+
+@pytest.mark.parametrize("every", [1, 100])
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("events", CLOSE_CALLS.values(), ids=CLOSE_CALLS.keys())
+def test_what_nearly_goes_on_is_the_same_both_ways(
+    events: list[dict[str, Any]], live: bool, every: int
+) -> None:
+    frames = [frame(event) for event in events]
+    reads = frames if live else [b"".join(frames)]
+    assert seen(ResponsesStream, reads, every) == seen(ExactStream, reads, every)
+
+
+def test_a_delta_under_the_name_of_an_error_is_an_error() -> None:
+    reads = [frame(text(0)), frame(text(1)), frame(text(2), "error"), frame(text(3))]
+    story = seen(ResponsesStream, reads)
+    assert story == seen(ExactStream, reads)
+    assert story[-6].value == "failed"
+
+
+def test_a_delta_out_of_order_is_not_remembered() -> None:
+    reducer = ResponsesReducer()
+    decoder = RESPONSES.decoder_of()
+    run = Deltas(reducer, decoder.strict)
+    first, early, next_ = (ServerSentEvent(json.dumps(text(at)).encode()) for at in (0, -1, 1))
+    for wire in (first, early):
+        event: Any = decoder.decode(wire)
+        reducer.apply(event)
+        run.learn(wire.data, event)
+    assert run.take(next_) is None
 
 
 @pytest.mark.parametrize("live", [True, False])
