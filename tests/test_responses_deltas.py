@@ -137,6 +137,11 @@ CLOSE_CALLS = {
     "another id, no index": [
         text(at, output_index=None) | {"item_id": each} for at, each in enumerate("mmn")
     ],
+    "the first of two items, no index": [
+        {**ADDED, "output_index": None, "sequence_number": 0},
+        {**ADDED, "output_index": None, "sequence_number": 1, "item": {"type": "message", "id": "n"}},
+        *(text(at, output_index=None) for at in (2, 3, 4)),
+    ],
     "another kind": [text(0), text(1), delta("refusal", 2, delta="a", content_index=0)],
     "the same part, a number too far": [text(0), text(1), text(3)],
     "the same part, the same number": [text(0), text(1), text(1)],
@@ -231,16 +236,19 @@ def test_a_reducer_of_ones_own_may_be_fed_by_the_fast_way() -> None:
     ]
 
 
-def test_a_delta_for_what_is_no_text_is_not_remembered() -> None:
+@pytest.mark.parametrize(
+    ("field", "kind"), [("arguments", "function_call_arguments"), ("content", "output_text")]
+)
+def test_a_delta_for_what_is_no_text_is_not_remembered(field: str, kind: str) -> None:
     reducer = ResponsesReducer()
     decoder = RESPONSES.decoder_of()
     run = Deltas(reducer, decoder.strict)
     added = {
         "type": "response.output_item.added",
         "output_index": 0,
-        "item": {"type": "next_year", "arguments": 5},
+        "item": {"type": "next_year", field: 5},
     }
-    wire = ServerSentEvent(json.dumps(delta("function_call_arguments", delta="a")).encode())
+    wire = ServerSentEvent(json.dumps(delta(kind, delta="a")).encode())
     for each in (ServerSentEvent(json.dumps(added).encode()), wire):
         event: Any = decoder.decode(each)
         reducer.apply(event)
