@@ -244,6 +244,7 @@ def test_what_differs_elsewhere_is_left_to_the_exact_way(raw: bytes) -> None:
         payload('"\\ud83d"'),
         payload('""'),
         payload("null"),
+        payload("null", more='"tool_calls":[{"index":0,"id":"t"}],'),
         payload('"a"', padding="\\u0061"),
         payload('"a"', finish='"stop"'),
         payload('"a"', more='"refusal":"b",'),

@@ -304,6 +304,34 @@ def test_half_steps_hand_out_event_by_event() -> None:
     assert parser.pull() is None
 
 
+def test_what_the_body_ends_inside_of_is_noted_at_its_place() -> None:
+    cut = run(ChatParser(), HELLO, STOP, b'data: {"cho').parser
+    assert cut.diagnostics == [Diagnostic("cut_event", "the body ends inside an event", 3)]
+    unterminated = run(ChatParser(), HELLO, STOP[:-1]).parser
+    assert unterminated.diagnostics == [
+        Diagnostic("unterminated", "the last event came without its blank line", 2)
+    ]
+
+
+def test_an_empty_body_says_so() -> None:
+    parser = run(ChatParser(), b"").parser
+    with pytest.raises(EmptyStreamError, match="^the body ended without an event$"):
+        parser.result()
+
+
+def test_what_the_reducer_notes_is_among_the_diagnostics() -> None:
+    parser = ChatParser()
+    for each in ('"id":"a","function":{"arguments":"{"}', '"id":"b","function":{"arguments":"}"}'):
+        parser.feed(event(f'{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,{each}}}]}}}}]}}'))
+    assert [(entry.kind, entry.ordinal) for entry in parser.diagnostics] == [("tool_call_id", 2)]
+
+
+def test_a_message_is_that_of_its_choice() -> None:
+    parser = run(ChatParser(), chunk("a"), chunk("b", index=1)).parser
+    assert (parser.message().text, parser.message(1).text) == ("a", "b")
+    assert parser.message().verdict is Verdict.TRUNCATED
+
+
 def test_what_was_pushed_before_the_end_is_no_unterminated_event() -> None:
     parser = ChatParser()
     parser.push(HELLO + STOP + END)
@@ -971,6 +999,14 @@ class WaitingParser(ChatParser):
 
 WAITS = event('{"type":"error","message":"boom"}')
 WHY = event('{"id":"why"}')
+
+
+def test_what_follows_an_error_that_waits_takes_the_exact_way() -> None:
+    parser = WaitingParser()
+    assert len(step(parser, HELLO, 1.0)) == 1
+    assert parser.plain
+    assert len(step(parser, WAITS, 2.0)) == 1
+    assert not parser.plain
 
 
 def test_an_error_that_waits_is_raised_after_its_explanation() -> None:
