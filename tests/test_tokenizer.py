@@ -483,7 +483,7 @@ def test_feed_after_close_is_wrong_use() -> None:
     tokenizer = Tokenizer()
     tokenizer.close()
     for read in (b"data:a\n\n", b""):
-        with pytest.raises(RuntimeError, match="^the tokenizer is closed$"):
+        with pytest.raises(RuntimeError, match=r"^the tokenizer is closed$"):
             tokenizer.feed(read)
 
 
