@@ -35,6 +35,7 @@ from ssewire import (
     detect_dialect,
 )
 from ssewire._choices import index_of
+from ssewire._merge import Fields
 from ssewire.cli import main
 from ssewire.completions import (
     CompletionChoice,
@@ -485,6 +486,20 @@ def test_a_choice_without_an_index_has_that_of_its_place(
     index: int | None, position: int, found: int
 ) -> None:
     assert index_of(CompletionChunkChoice(index=index), position) == found
+
+
+def test_what_repeats_the_chunk_before_is_not_folded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    folded: list[object] = []
+    add = Fields.add
+
+    def noting(fields: Fields, piece: object) -> None:
+        folded.append(piece)
+        add(fields, piece)
+
+    monkeypatch.setattr(Fields, "add", noting)
+    completion(*({"id": "c", "choices": [piece(text, logprobs={"tokens": [text]})]} for text in "abcde"))
+    # The log probabilities of each piece, and the first chunk and the first piece beside its text.
+    assert len(folded) == 5 + 2
 
 
 def test_null_everywhere_is_nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ssewire._dialect import Dialect
+    from ssewire._parser import Malformed
 
 RECORDED = sorted(captures_folder().glob("responses-*.sse")) + sorted((CORPUS / "responses").glob("*.sse"))
 
@@ -40,7 +42,8 @@ class ExactParser(ResponsesParser):
 class ExactStream(ResponsesStream):
     """A stream without the fast way."""
 
-    parser_class = ExactParser
+    def __init__(self, source: Any, *, malformed: Malformed = "raise") -> None:
+        self._begin(source, ExactParser(malformed=malformed), time.monotonic)
 
 
 def seen(stream_class: type[ResponsesStream], reads: list[bytes], every: int = 1) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ssewire._json import loads
 from ssewire._parser import Parser
@@ -129,7 +129,7 @@ class _ResponsesStream(_Stream[AnyEvent, Response]):
     """
 
     _parser: ResponsesParser
-    parser_class: ClassVar[type[ResponsesParser]] = ResponsesParser
+    parser_class = ResponsesParser
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class _ResponsesStream(_Stream[AnyEvent, Response]):
         state: ResponsesState | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        parser = self.parser_class(
+        parser = ResponsesParser(
             max_event_size=max_event_size, malformed=malformed, strict=strict, aliases=aliases, state=state
         )
         self._begin(source, parser, clock)
