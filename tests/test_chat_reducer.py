@@ -982,6 +982,11 @@ def test_model_and_created_are_those_of_the_snapshot() -> None:
         ({"tool_calls": [{"custom": {"input": "x"}}]}, 1),
         ({"function_call": {"name": "f"}}, 0),
         ({"function_call": {"arguments": "{"}}, 1),
+        ({"tool_calls": [passing("{", index=0, id="a"), passing("{", index=1, id="b")]}, 2),
+        ({"tool_calls": [{"function": {"arguments": "{"}, "custom": {"input": "x"}}]}, 2),
+        ({"content": "a", "refusal": "b", "reasoning": ""}, 2),
+        ({"content": "a", "tool_calls": [passing("{", index=0), passing("}", index=0)]}, 3),
+        ({"content": "a", "function_call": {"arguments": "{"}}, 2),
     ],
 )
 def test_tokens_are_deltas_that_bring_something_to_read(delta: Any, tokens: int) -> None:
@@ -1000,8 +1005,49 @@ TWO_IDS = (
 def test_what_is_noted_says_where_and_how_often() -> None:
     (entry,) = folded(*TWO_IDS).diagnostics
     assert (entry.kind, entry.ordinal, entry.count) == ("tool_call_id", 2, 2)
-    assert "'a'" in entry.detail
-    assert "'b'" in entry.detail
+    assert entry.detail == "id 'b' for call 'a': taken as the same call"
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        lambda name, passed: {"function_call": {"name": name, "arguments": passed}},
+        lambda name, passed: {"tool_calls": [{"index": 0, "function": {"name": name, "arguments": passed}}]},
+        lambda name, passed: {"tool_calls": [{"index": 0, "custom": {"name": name, "input": passed}}]},
+    ],
+)
+def test_another_name_for_a_call_is_ignored_and_noted(called: Any) -> None:
+    reducer = folded(
+        *(
+            {"choices": [{"index": 0, "delta": called(name, passed)}]}
+            for name, passed in (("f", "{"), ("g", "}"))
+        )
+    )
+    (entry,) = reducer.diagnostics
+    assert (entry.kind, entry.detail, entry.ordinal) == (
+        "tool_call_name",
+        "name 'g' ignored: the call is 'f'",
+        2,
+    )
+
+
+def test_chunks_that_were_folded_by_the_fast_way_are_counted() -> None:
+    reducer = folded(TWO_IDS[0])
+    reducer.repeated(3, tokens=2)
+    reducer.apply(chunk_of(TWO_IDS[1]))
+    (entry,) = reducer.diagnostics
+    assert (entry.ordinal, reducer.tokens) == (5, 3)
+
+
+def test_what_adds_to_arguments_finds_its_call() -> None:
+    calls = [passing("", index=at, id=name, name=name) for at, name in enumerate("fgh")]
+    reducer = folded({"choices": [{"index": 0, "delta": {"tool_calls": calls}}]})
+    for index in (0, 1, None):
+        add = reducer.adder(0, "arguments", Delta(tool_calls=[ToolCallDelta(index)]))
+        add(f"{index}")
+    reducer.repeated(3, tokens=3)
+    found = reducer.snapshot().choices[0].message.tool_calls or []
+    assert [called(call) for call in found] == [("f", "0"), ("g", "1"), ("h", "None")]
 
 
 def test_a_log_of_the_caller_is_written_and_not_counted_on() -> None:

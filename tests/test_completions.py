@@ -34,6 +34,8 @@ from ssewire import (
     completions,
     detect_dialect,
 )
+from ssewire._choices import index_of
+from ssewire._merge import Fields
 from ssewire.cli import main
 from ssewire.completions import (
     CompletionChoice,
@@ -465,6 +467,7 @@ def test_each_field_of_a_chunk_merges_by_its_row(field: str, values: list[Any], 
         ("matched_stop", [0, None], 0),
         ("native_finish_reason", LAST, "b"),
         ("token_ids", [[1, 2], None, [3]], [1, 2, 3]),
+        ("token_ids", [[1], [1], [1]], [1, 1, 1]),
         ("prompt_token_ids", [[1, 2], None], [1, 2]),
         ("prompt_logprobs", [[None, {"9": {"logprob": -1.0}}], None], [None, {"9": {"logprob": -1.0}}]),
         (
@@ -476,6 +479,27 @@ def test_each_field_of_a_chunk_merges_by_its_row(field: str, values: list[Any], 
 )
 def test_each_field_of_a_choice_merges_by_its_row(field: str, values: list[Any], value: Any) -> None:
     assert getattr(choice_of(piece(""), *({"index": 0, field: each} for each in values)), field) == value
+
+
+@pytest.mark.parametrize(("index", "position", "found"), [(None, 0, 0), (None, 2, 2), (0, 2, 0), (5, 0, 5)])
+def test_a_choice_without_an_index_has_that_of_its_place(
+    index: int | None, position: int, found: int
+) -> None:
+    assert index_of(CompletionChunkChoice(index=index), position) == found
+
+
+def test_what_repeats_the_chunk_before_is_not_folded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    folded: list[object] = []
+    add = Fields.add
+
+    def noting(fields: Fields, piece: object) -> None:
+        folded.append(piece)
+        add(fields, piece)
+
+    monkeypatch.setattr(Fields, "add", noting)
+    completion(*({"id": "c", "choices": [piece(text, logprobs={"tokens": [text]})]} for text in "abcde"))
+    # The log probabilities of each piece, and the first chunk and the first piece beside its text.
+    assert len(folded) == 5 + 2
 
 
 def test_null_everywhere_is_nothing() -> None:

@@ -8,7 +8,7 @@ import json
 import math
 import pickle
 from collections.abc import Callable
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 import pytest
@@ -216,6 +216,24 @@ def test_a_leniency_reads_what_was_meant_and_is_reported(
     assert sorted(paths(repairs)) == sorted(where)
 
 
+@pytest.mark.parametrize(
+    ("raw", "repairs"),
+    [
+        (b'{"choices":null}', ["null at $.choices"]),
+        (b'{"created":1.0}', ["fraction for an integer at $.created"]),
+        (b'{"id":7}', ["number for text at $.id"]),
+        (call(b"{}"), [f"dict for text at {ARGUMENTS}"]),
+        (call(b"[]"), [f"list for text at {ARGUMENTS}"]),
+        (b'{"id":"\\ud83d"}', ["lone surrogate at $.id"]),
+        (b'{"cost":NaN}', ["nan at $.cost"]),
+        (b'{"cost":[-1e999]}', ["-inf at $.cost[]"]),
+        (b'{"id":"\xff"}', ["invalid UTF-8 read as U+FFFD"]),
+    ],
+)
+def test_a_repair_says_what_and_where(raw: bytes, repairs: list[str]) -> None:
+    assert chunk(raw)[1] == repairs
+
+
 def test_nan_is_read_and_reported() -> None:
     event, repairs = chunk(logprobs(b"NaN"))
     assert math.isnan(logprob(event))
@@ -252,9 +270,12 @@ def test_a_member_of_a_union_is_found_by_the_kind_of_its_value() -> None:
 
 
 def test_nan_in_a_field_that_no_type_names_is_reported_too() -> None:
-    event, repairs = chunk(b'{"id":"a","novel":NaN}')
+    raw = b'{"id":"a","novel":NaN}'
+    event, repairs = chunk(raw)
     assert event.id == "a"
-    assert len(repairs) == 1
+    with pytest.raises(STRICT_ERRORS) as refused:
+        CHUNKS.strict(raw)
+    assert repairs == [f"left out: {refused.value}"]
 
 
 # -- what neither way reads ------------------------------------------------------------------------------
@@ -319,8 +340,14 @@ def test_an_error_of_the_lenient_way_alone_has_its_own_reason() -> None:
     with pytest.raises(EventDecodeError) as caught:
         CHUNKS.lenient(b'{"created":true}')
     assert caught.value.event == "message"
-    assert "$.created" in caught.value.reason
+    assert caught.value.reason == "bool does not belong at $.created"
     assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_an_event_is_a_message_unless_it_has_another_name() -> None:
+    with pytest.raises(EventDecodeError) as caught:
+        CHUNKS.decode(b"")
+    assert caught.value.event == "message"
 
 
 def test_nesting_that_the_strict_way_takes_is_no_error() -> None:
@@ -498,6 +525,9 @@ def test_raw_of_a_callers_type_can_be_decoded_later() -> None:
     built, repairs = PayloadDecoder(Kept).decode(b'{"v":{"a": [1.50, "\xc3\xa9"]},"text":1}')
     assert json.loads(bytes(built.v)) == {"a": [1.5, "é"]}
     assert paths(repairs) == ["$.text"]
+    built, repairs = PayloadDecoder(Kept).decode(b'{"v":{"a":NaN,"b":"\\ud83d"},"text":"t"}')
+    assert bytes(built.v) == b'{"a":NaN,"b":"\\ud83d"}'
+    assert repairs == ["nan at $.v.a", "lone surrogate at $.v.b"]
 
 
 @pytest.mark.parametrize(
@@ -544,6 +574,59 @@ class Picky(msgspec.Struct):
 def test_a_type_that_refuses_its_values_is_an_error_too(number: bytes) -> None:
     with pytest.raises(EventDecodeError):
         PayloadDecoder(Picky).decode(b'{"a":%s}' % number)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "reason"),
+    [
+        (Picky, b'{"a":0}', "a is zero at $.v"),
+        (Picky, b"{}", "nothing at $.v.a"),
+        (Circle | Square, b'{"type":"hexagon"}', "unknown type at $.v"),
+        (int, b"1.5", "number does not belong at $.v"),
+        (int, b"{}", "dict does not belong at $.v"),
+        (dict[str, int], b"[]", "list does not belong at $.v"),
+        (list[dict[str, int]], b'[{"a":null}]', "NoneType does not belong at $.v[].a"),
+        (int, b"9" * 4301, "integer of 4301 digits"),
+    ],
+)
+def test_an_error_of_the_lenient_way_says_what_and_where(annotation: Any, value: bytes, reason: str) -> None:
+    with pytest.raises(EventDecodeError) as caught:
+        PayloadDecoder(one_field(annotation)).lenient(b'{"v":%s}' % value)
+    assert caught.value.reason == reason
+
+
+class Kind(msgspec.Struct, tag="kind"):
+    unknown_member: ClassVar[Callable[[dict[str, Any]], Any]] = staticmethod(lambda fields: ["novel", fields])
+
+    text: str = ""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "built", "repairs"),
+    [
+        (bool | str, b"5", "5", ["number for text at $.v"]),
+        (bool | int, b"5.0", 5, ["fraction for an integer at $.v"]),
+        (dict[str, int], b'{"a":1.0}', {"a": 1}, ["fraction for an integer at $.v.a"]),
+        (
+            dict[str, str],
+            b'{"\\ud83d":1}',
+            {"\ud83d": "1"},
+            ["lone surrogate at $.v", "number for text at $.v.\ud83d"],
+        ),
+        (Kind, b'{"text":1}', Kind("1"), ["number for text at $.v.text"]),
+        (
+            Kind,
+            b'{"type":"new","a":[1.5]}',
+            ["novel", {"type": "new", "a": [1.5]}],
+            ["unknown type 'new' at $.v"],
+        ),
+    ],
+)
+def test_a_callers_type_is_repaired_too(
+    annotation: Any, value: bytes, built: Any, repairs: list[str]
+) -> None:
+    decoded, found = PayloadDecoder(one_field(annotation)).decode(b'{"v":%s}' % value)
+    assert (decoded.v, sorted(found)) == (built, repairs)
 
 
 class Node(msgspec.Struct):
@@ -691,6 +774,7 @@ def test_extra_fields_take_an_object_of_the_type_as_well() -> None:
         "novel": "\ufffd"
     }
     assert extra_fields(ChatCompletionChunk, b"{}") == {}
+    assert extra_fields(ChatCompletionChunk, b'{"":1}') == {"": 1}
 
 
 def test_the_tag_of_a_type_is_no_extra_field() -> None:
@@ -782,6 +866,29 @@ def test_progress_counts_brackets_and_texts(text: str, whole: bool, size: int) -
     for at in range(0, len(text), size):
         progress.feed(text[at : at + size])
         progress.feed("")
+    assert progress.whole is whole
+
+
+@pytest.mark.parametrize(
+    ("cut", "whole"),
+    [
+        (['"\\"', '"'], True),
+        (['"\\\\', '"'], True),
+        (['"\\', '""'], True),
+        (['"a\\n', '"'], True),
+        (["1", " 2"], False),
+        (["1 ", "2"], False),
+        ([" 1", "2 "], True),
+        ([" " * (MAX_SCALAR_CHARS + 1), "1"], True),
+        (["[1] ", " 2"], False),
+        (["X", "{}"], False),
+    ],
+    ids=repr,
+)
+def test_what_ends_a_piece_and_begins_the_next_is_told_apart(cut: list[str], whole: bool) -> None:
+    progress = JsonProgress()
+    for piece in cut:
+        progress.feed(piece)
     assert progress.whole is whole
 
 

@@ -100,6 +100,19 @@ def test_pieces_of_text_are_joined_and_so_are_halves(added: list[str], text: str
     assert unwatched.value() is unwatched.value() or text == REPLACEMENT or text.endswith(REPLACEMENT)
 
 
+def test_a_text_that_is_dumped_and_loaded_grows_on() -> None:
+    for added, dumped in ((["a"], ("a", None)), (["a", "\ud83d"], ("a", 0xD83D)), ([], ("", None))):
+        text = Text()
+        for piece in added:
+            text.add(piece)
+        assert text.dump() == dumped
+        loaded = Text.load(*dumped)
+        assert loaded.value() == text.value()
+        for grown in (text, loaded):
+            grown.add("\ude00")
+        assert loaded.value() == text.value()
+
+
 @pytest.mark.parametrize("count", [MAX_PIECES - 1, MAX_PIECES, MAX_PIECES + 1, 3 * MAX_PIECES])
 def test_many_pieces_are_joined_in_their_order(count: int) -> None:
     text = Text()
@@ -248,6 +261,7 @@ def test_all_keys_make_the_key() -> None:
         ([{"a": 1}, "text"], "text"),
         (["text", {"a": 1}], {"a": 1}),
         ([[1], [2]], [2]),
+        ([], None),
     ],
 )
 def test_objects_are_laid_over_one_another(values: list[Any], result: Any) -> None:

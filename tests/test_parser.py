@@ -233,7 +233,7 @@ def test_any_bytes_can_be_fed(kind: Callable[[bytes], Any]) -> None:
 
 @pytest.mark.parametrize("wrong", ["text", None, 7, [1, 2]])
 def test_what_is_no_bytes_cannot(wrong: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=f"^a stream is read in bytes, not in {type(wrong).__name__}$"):
         ChatParser().feed(wrong)
 
 
@@ -253,10 +253,11 @@ def test_heartbeats_and_the_end_mark_are_not_handed_out() -> None:
 
 def test_no_result_before_the_end() -> None:
     parser = ChatParser()
-    with pytest.raises(RuntimeError):
+    running = r"^the stream has not ended; snapshot\(\) gives what has arrived$"
+    with pytest.raises(RuntimeError, match=running):
         parser.result()
     parser.feed(HELLO + STOP)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match=running):
         parser.result()
     assert text_of(parser.snapshot()) == ["Hello!"]
     parser.close()
@@ -267,9 +268,9 @@ def test_nothing_can_be_fed_after_the_close() -> None:
     parser = ChatParser()
     parser.feed(HELLO)
     parser.close()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match=r"^the parser is closed$"):
         parser.feed(b"")
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match=r"^the parser is closed$"):
         parser.feed_raw(b"x")
     assert parser.close() == []
     assert parser.close(broken=True) == []
@@ -305,6 +306,113 @@ def test_half_steps_hand_out_event_by_event() -> None:
     assert parser.pull() is None
 
 
+def test_what_the_body_ends_inside_of_is_noted_at_its_place() -> None:
+    cut = run(ChatParser(), HELLO, STOP, b'data: {"cho').parser
+    assert cut.diagnostics == [Diagnostic("cut_event", "the body ends inside an event", 3)]
+    unterminated = run(ChatParser(), HELLO, STOP[:-1]).parser
+    assert unterminated.diagnostics == [
+        Diagnostic("unterminated", "the last event came without its blank line", 2)
+    ]
+
+
+def test_an_empty_body_says_so() -> None:
+    parser = run(ChatParser(), b"").parser
+    with pytest.raises(EmptyStreamError, match=r"^the body ended without an event$"):
+        parser.result()
+
+
+def test_what_the_reducer_notes_is_among_the_diagnostics() -> None:
+    parser = ChatParser()
+    for each in ('"id":"a","function":{"arguments":"{"}', '"id":"b","function":{"arguments":"}"}'):
+        parser.feed(event(f'{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,{each}}}]}}}}]}}'))
+    assert [(entry.kind, entry.ordinal) for entry in parser.diagnostics] == [("tool_call_id", 2)]
+
+
+def test_a_message_is_that_of_its_choice() -> None:
+    parser = run(ChatParser(), chunk("a"), chunk("b", index=1)).parser
+    assert (parser.message().text, parser.message(1).text) == ("a", "b")
+    assert parser.message().verdict is Verdict.TRUNCATED
+
+
+def test_what_was_pushed_before_the_end_is_no_unterminated_event() -> None:
+    parser = ChatParser()
+    parser.push(HELLO + STOP + END)
+    parser.push_end()
+    assert texts(event for _ in "ab" if (event := parser.pull()) is not None) == ["Hello", "!"]
+    assert parser.pull() is None
+    assert (verdict(parser), parser.diagnostics) == ("complete", [])
+
+
+def step(parser: ChatParser, read: Any, now: float) -> list[ChatCompletionChunk]:
+    """Take a read, and pull what it left, as a stream does."""
+    events = [parser.take(read, now), *parser.ready]
+    while events[-1] is not None:
+        events += [*parser.ready, parser.pull()]
+    return [event for event in events if event is not None]
+
+
+@pytest.mark.parametrize(
+    ("reads", "plain"),
+    [
+        ([], False),
+        ([b": no event yet\n\n"], False),
+        ([event("null")], False),
+        ([HELLO], True),
+        ([HELLO, b": c\n\n"], True),
+        ([HELLO, b": c"], False),
+        ([HELLO, b"data: x"], False),
+        ([HELLO, bytearray(HELLO)], True),
+        ([HELLO, STOP, END], False),
+        ([HELLO, BROKEN], True),
+    ],
+)
+def test_a_read_takes_the_fast_way_between_two_events_of_a_running_stream(
+    reads: list[bytes], plain: bool
+) -> None:
+    parser = ChatParser(malformed="skip")
+    for at, read in enumerate(reads):
+        step(parser, read, at)
+    assert parser.plain is plain
+
+
+@pytest.mark.parametrize("end", [lambda parser: parser.abandon(), lambda parser: parser.push_end()])
+def test_nothing_can_be_taken_after_the_end(end: Callable[[ChatParser], None]) -> None:
+    parser = ChatParser()
+    step(parser, HELLO, 1.0)
+    assert parser.plain
+    end(parser)
+    assert not parser.plain
+    with pytest.raises(RuntimeError, match=r"^the parser is closed$"):
+        parser.take(HELLO, 2.0)
+
+
+def test_a_limit_is_exact_however_fast_the_reads_before_it_were() -> None:
+    for text in ("a" * 300, '"'):
+        parser = ChatParser(max_event_size=250)
+        taken = [HELLO] * 40
+        for at, read in enumerate(taken):
+            assert len(step(parser, read, at)) == 1
+        large = chunk(text + "b" * 250)
+        with pytest.raises(EventTooLargeError) as caught:
+            parser.take(large, 50.0)
+        error = caught.value
+        position = len(HELLO) * len(taken) + len("data: ") + 250
+        assert (error.limit, error.seen, error.position) == (250, 251, position)
+        assert text_of(error.snapshot) == ["Hello" * 40]
+
+
+def test_the_data_of_an_event_is_there_whichever_way_it_took() -> None:
+    parser = ChatParser()
+    reads = [chunk(f"t{at}") for at in range(70)] + [STOP, HELLO, b": c\n" + HELLO, b"event: x\n" + HELLO]
+    for at, read in enumerate(reads):
+        assert len(step(parser, read, at)) == 1
+        assert parser.raw == read[read.index(b"data: ") + 6 : -2]
+    bulk = ChatParser()
+    assert [raw for _, raw in bulk.feed_raw(b"".join(reads))] == [
+        read[read.index(b"data: ") + 6 : -2] for read in reads
+    ]
+
+
 def test_a_read_may_be_taken_without_a_stopwatch() -> None:
     parser = ChatParser()
     assert parser.take(HELLO, 1.0) is not None
@@ -322,6 +430,7 @@ def test_a_dialect_may_have_no_fast_way() -> None:
 def test_a_closed_parser_tells_what_it_has() -> None:
     parser = ChatParser()
     assert (parser.usage, parser.model, parser.created, parser.tokens) == (None, None, None, 0)
+    assert (parser.raw, parser.status, parser.headers) == (b"", None, None)
     parser.feed(HELLO + event('{"model":"m","created":7,"usage":{"prompt_tokens":1}}') + END)
     assert parser.usage == parser.snapshot().usage
     assert parser.usage.prompt_tokens == 1
@@ -892,6 +1001,14 @@ class WaitingParser(ChatParser):
 
 WAITS = event('{"type":"error","message":"boom"}')
 WHY = event('{"id":"why"}')
+
+
+def test_what_follows_an_error_that_waits_takes_the_exact_way() -> None:
+    parser = WaitingParser()
+    assert len(step(parser, HELLO, 1.0)) == 1
+    assert parser.plain
+    assert len(step(parser, WAITS, 2.0)) == 1
+    assert not parser.plain
 
 
 def test_an_error_that_waits_is_raised_after_its_explanation() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ssewire._dialect import Dialect
+    from ssewire._parser import Malformed
 
 RECORDED = sorted(captures_folder().glob("responses-*.sse")) + sorted((CORPUS / "responses").glob("*.sse"))
 
@@ -40,7 +42,8 @@ class ExactParser(ResponsesParser):
 class ExactStream(ResponsesStream):
     """A stream without the fast way."""
 
-    parser_class = ExactParser
+    def __init__(self, source: Any, *, malformed: Malformed = "raise") -> None:
+        self._begin(source, ExactParser(malformed=malformed), time.monotonic)
 
 
 def seen(stream_class: type[ResponsesStream], reads: list[bytes], every: int = 1) -> list[Any]:
@@ -63,6 +66,11 @@ def seen(stream_class: type[ResponsesStream], reads: list[bytes], every: int = 1
         stream.timing.first_token is None,
         stream._parser.tokens,
     ]
+
+
+def test_the_two_ways_are_two() -> None:
+    assert isinstance(ResponsesStream(b"")._parser._run, Deltas)
+    assert isinstance(ExactStream(b"")._parser._run, NoRun)
 
 
 def frame(fields: dict[str, Any], name: str | None = None) -> bytes:
@@ -121,6 +129,65 @@ def test_the_fast_way_gives_what_the_exact_way_gives(events: list[bytes], live: 
     assert seen(ResponsesStream, reads) == seen(ExactStream, reads)
 
 
+def text(number: int | None, piece: str = "a", **fields: Any) -> dict[str, Any]:
+    return delta(number=number, delta=piece, content_index=0, **fields)
+
+
+CLOSE_CALLS = {
+    "another part, next number": [text(0), text(1), text(2) | {"content_index": 1}],
+    "another item, next number": [text(0), text(1), text(2, output_index=1)],
+    "another id of the item": [text(0), text(1), text(2) | {"item_id": "n"}],
+    "another id, no index": [
+        text(at, output_index=None) | {"item_id": each} for at, each in enumerate("mmn")
+    ],
+    "the first of two items, no index": [
+        {**ADDED, "output_index": None, "sequence_number": 0},
+        {**ADDED, "output_index": None, "sequence_number": 1, "item": {"type": "message", "id": "n"}},
+        *(text(at, output_index=None) for at in (2, 3, 4)),
+    ],
+    "another kind": [text(0), text(1), delta("refusal", 2, delta="a", content_index=0)],
+    "the same part, a number too far": [text(0), text(1), text(3)],
+    "the same part, the same number": [text(0), text(1), text(1)],
+    "the same part, no number": [text(0), text(1), text(None)],
+    "never a number": [text(None), text(None), text(None)],
+    "log probabilities each time": [text(at, logprobs=LOGPROBS) for at in range(3)],
+    "log probabilities at last": [text(0), text(1), text(2, logprobs=LOGPROBS)],
+    "nothing in between": [text(0), text(1), text(2, ""), text(3, ""), text(4, "b")],
+    "a text that is done": [text(0), text(1), {**TEXT_DONE, "sequence_number": 2}, text(3), text(4)],
+    "an item that is done": [text(0), text(1), {**DONE, "sequence_number": 2}, text(3), text(4)],
+}
+
+
+@pytest.mark.parametrize("every", [1, 100])
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("events", CLOSE_CALLS.values(), ids=CLOSE_CALLS.keys())
+def test_what_nearly_goes_on_is_the_same_both_ways(
+    events: list[dict[str, Any]], live: bool, every: int
+) -> None:
+    frames = [frame(event) for event in events]
+    reads = frames if live else [b"".join(frames)]
+    assert seen(ResponsesStream, reads, every) == seen(ExactStream, reads, every)
+
+
+def test_a_delta_under_the_name_of_an_error_is_an_error() -> None:
+    reads = [frame(text(0)), frame(text(1)), frame(text(2), "error"), frame(text(3))]
+    story = seen(ResponsesStream, reads)
+    assert story == seen(ExactStream, reads)
+    assert story[-6].value == "failed"
+
+
+def test_a_delta_out_of_order_is_not_remembered() -> None:
+    reducer = ResponsesReducer()
+    decoder = RESPONSES.decoder_of()
+    run = Deltas(reducer, decoder.strict)
+    first, early, next_ = (ServerSentEvent(json.dumps(text(at)).encode()) for at in (0, -1, 1))
+    for wire in (first, early):
+        event: Any = decoder.decode(wire)
+        reducer.apply(event)
+        run.learn(wire.data, event)
+    assert run.take(next_) is None
+
+
 @pytest.mark.parametrize("live", [True, False])
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_recorded_streams_are_the_same_both_ways(path: Path, live: bool) -> None:
@@ -172,16 +239,19 @@ def test_a_reducer_of_ones_own_may_be_fed_by_the_fast_way() -> None:
     ]
 
 
-def test_a_delta_for_what_is_no_text_is_not_remembered() -> None:
+@pytest.mark.parametrize(
+    ("field", "kind"), [("arguments", "function_call_arguments"), ("content", "output_text")]
+)
+def test_a_delta_for_what_is_no_text_is_not_remembered(field: str, kind: str) -> None:
     reducer = ResponsesReducer()
     decoder = RESPONSES.decoder_of()
     run = Deltas(reducer, decoder.strict)
     added = {
         "type": "response.output_item.added",
         "output_index": 0,
-        "item": {"type": "next_year", "arguments": 5},
+        "item": {"type": "next_year", field: 5},
     }
-    wire = ServerSentEvent(json.dumps(delta("function_call_arguments", delta="a")).encode())
+    wire = ServerSentEvent(json.dumps(delta(kind, delta="a")).encode())
     for each in (ServerSentEvent(json.dumps(added).encode()), wire):
         event: Any = decoder.decode(each)
         reducer.apply(event)

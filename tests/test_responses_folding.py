@@ -45,6 +45,10 @@ def kinds(reducer: ResponsesReducer) -> list[str]:
     return [each.kind for each in reducer.diagnostics]
 
 
+def notes(reducer: ResponsesReducer) -> list[tuple[str, str, int]]:
+    return [(each.kind, each.detail, each.ordinal) for each in reducer.diagnostics]
+
+
 def event(kind: str, index: int | None = 0, **fields: Any) -> Payload:
     return {"type": f"response.{kind}", "output_index": index, "item_id": "i", **fields}
 
@@ -436,6 +440,199 @@ def test_a_done_event_that_has_not_what_its_deltas_add_up_to_is_noted() -> None:
     assert kinds(differing) == ["done_differs"]
 
 
+ARGUMENTS = event("function_call_arguments.delta", delta="{")
+TEXT = event("output_text.delta", content_index=0, delta="a")
+TEXT_DONE = event("output_text.done", content_index=0, text="a")
+
+NOTES: dict[str, tuple[list[Payload], tuple[str, str, int]]] = {
+    "an event after the end": (
+        [added(CALL), whole(), ARGUMENTS],
+        ("late_event", "response.function_call_arguments.delta after the end", 3),
+    ),
+    "an item that nobody added": (
+        [added(MESSAGE), ARGUMENTS | {"output_index": 1}],
+        ("missing_item", "response.function_call_arguments.delta for an item that was not added", 2),
+    ),
+    "an item that is added again": (
+        [added(MESSAGE), TEXT, added(MESSAGE)],
+        ("item_added_again", "an item was added where one is", 3),
+    ),
+    "an index that is used again": (
+        [added(CALL), done(CALL), added(MESSAGE)],
+        ("output_index_reused", "an output index that a finished item has", 3),
+    ),
+    "a delta of an item that is done": (
+        [added(CALL), done(CALL), ARGUMENTS],
+        ("late_delta", "response.function_call_arguments.delta for an item that is done", 3),
+    ),
+    "a delta of a text that is done": (
+        [added(MESSAGE), TEXT_DONE, TEXT],
+        ("late_delta", "response.output_text.delta for what is done", 3),
+    ),
+    "a text that is not what its deltas add up to": (
+        [added(MESSAGE), TEXT, TEXT, TEXT_DONE],
+        ("done_differs", "response.output_text.done has not what its deltas add up to", 4),
+    ),
+}
+
+
+@pytest.mark.parametrize(("payloads", "note"), NOTES.values(), ids=NOTES.keys())
+def test_what_is_unusual_is_noted_with_its_event(payloads: list[Payload], note: tuple[str, str, int]) -> None:
+    assert notes(fold(*payloads)) == [note]
+
+
+def test_an_item_that_nobody_added_is_in_progress_and_has_the_id_of_its_event() -> None:
+    (item,) = plain(fold(TEXT))["output"]
+    assert (item["type"], item["id"], item["status"]) == ("message", "i", "in_progress")
+    assert [(each["type"], each["text"]) for each in item["content"]] == [("output_text", "a")]
+    (nameless,) = plain(fold(TEXT | {"item_id": None}))["output"]
+    assert nameless["id"] == ""
+
+
+def test_what_adds_an_item_late_says_its_type_and_its_status() -> None:
+    late = {**REASONING, "status": "completed"}
+    reducer = fold(ARGUMENTS, added(late), added(late))
+    (item,) = plain(reducer)["output"]
+    assert (item["type"], item["status"], item["id"]) == ("reasoning", "completed", "r")
+    assert kinds(reducer) == ["missing_item", "item_added_again"]
+
+
+def test_items_without_index_are_counted_on() -> None:
+    reducer = fold(
+        added(CALL, None),
+        added({**CALL, "id": "g"}, None),
+        added({**CALL, "id": "h"}, None),
+        event("function_call_arguments.delta", 0, delta="0"),
+        event("function_call_arguments.delta", 1, delta="1"),
+        event("function_call_arguments.delta", 2, delta="2"),
+        event("function_call_arguments.delta", None, delta="+") | {"item_id": None},
+    )
+    assert [item["arguments"] for item in plain(reducer)["output"]] == ["0", "1", "2+"]
+    assert kinds(reducer) == []
+
+
+@pytest.mark.parametrize(
+    ("items", "count"),
+    [
+        ([added({**CALL, "id": ""}), added({**CALL, "id": ""})], 1),  # the index tells
+        ([added(CALL, None), added(CALL, None)], 1),  # the id tells
+        ([added({**CALL, "id": ""}, None), added({**CALL, "id": ""}, None)], 2),  # nothing does
+        ([added(CALL), done(CALL), added(CALL)], 1),
+    ],
+)
+def test_an_item_is_added_again_where_index_or_id_say_so(items: list[Payload], count: int) -> None:
+    reducer = fold(*items)
+    assert len(plain(reducer)["output"]) == count
+    assert kinds(reducer) == ["item_added_again"] * (2 - count)
+
+
+def test_an_item_may_be_done_twice_under_any_id_that_it_had() -> None:
+    other = {**CALL, "id": "other"}
+    for again in (CALL, other):
+        reducer = fold(added(CALL), done(other), done({**again, "arguments": "{}"}))
+        assert [item["arguments"] for item in plain(reducer)["output"]] == ["{}"]
+        assert kinds(reducer) == []
+
+
+def test_items_of_unknown_types_are_told_apart_by_their_ids() -> None:
+    one, two = ({"type": "novel", "id": name} for name in "ab")
+    assert len(plain(fold(done(one), done(one)))["output"]) == 1
+    reducer = fold(done(one), done(two))
+    assert [item["id"] for item in plain(reducer)["output"]] == ["a", "b"]
+    assert kinds(reducer) == ["output_index_reused"]
+
+
+def test_what_an_event_makes_in_an_item_has_no_more_than_it_told() -> None:
+    reducer = fold(added({"type": "novel"}), event("apply_patch_call_operation_diff.delta", delta="+"))
+    assert plain(reducer)["output"] == [{"type": "novel", "operation": {"diff": "+"}}]
+
+
+def test_half_a_character_is_saved_with_the_state() -> None:
+    half = fold(added(MESSAGE), TEXT | {"delta": "\ud83d"})
+    reducer = ResponsesReducer(state=half.state())
+    reducer.apply(decoded(TEXT | {"sequence_number": 2, "delta": "\ude00"}))
+    assert plain(reducer)["output"][0]["content"][0]["text"] == "😀"
+
+
+def test_an_item_that_is_done_and_was_not_added_is_known() -> None:
+    for index in (5, None):
+        reducer = fold(
+            done(CALL, index), event("function_call_arguments.delta", index, delta="{") | {"item_id": "f"}
+        )
+        assert [item["id"] for item in plain(reducer)["output"]] == ["f"]
+        assert kinds(reducer) == ["late_delta"]
+
+
+def test_a_field_that_an_event_leaves_out_is_left_alone() -> None:
+    named = fold(added(CALL), event("function_call_arguments.done", arguments="{}"))
+    assert plain(named)["output"][0]["arguments"] == "{}"
+    errors = fold(
+        added(OUTPUT), event("shell_call_output_content.delta", command_index=0, delta={"stderr": "c"})
+    )
+    assert plain(errors)["output"][0]["output"][0]["stderr"] == "c"
+
+
+def test_what_a_command_prints_is_no_token() -> None:
+    printed = event("shell_call_output_content.delta", command_index=0, delta={"stdout": "a"})
+    assert fold(added(OUTPUT), printed, printed).tokens == 0
+    assert fold(added(CALL), ARGUMENTS, ARGUMENTS).tokens == 2
+    assert fold(added(CALL), ARGUMENTS | {"delta": ""}).tokens == 0
+
+
+def test_an_index_that_is_left_out_is_the_first() -> None:
+    reducer = fold(added(MESSAGE), event("output_text.delta", delta="a"), TEXT)
+    assert [each["text"] for each in plain(reducer)["output"][0]["content"]] == ["aa"]
+
+
+def test_a_part_that_is_done_ends_no_other_part() -> None:
+    reducer = fold(added(MESSAGE), TEXT_DONE, TEXT | {"content_index": 1})
+    assert [each["text"] for each in plain(reducer)["output"][0]["content"]] == ["a", "a"]
+    assert kinds(reducer) == []
+
+
+def test_before_the_first_event_nothing_is_known() -> None:
+    reducer = ResponsesReducer()
+    assert (reducer.usage, reducer.model, reducer.created, reducer.finished) == (None, None, None, False)
+    assert (reducer.snapshot(), reducer.compare()) == (responses.Response(), [])
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_repair_is_noted_once_however_often_one_looks(resumed: bool) -> None:
+    reducer = fold({"type": "response.created", "response": {"id": "r", "max_tool_calls": 2.0}})
+    if resumed:
+        reducer = ResponsesReducer(state=reducer.state())
+    for _ in range(3):
+        assert reducer.snapshot().max_tool_calls == 2
+        assert reducer.model is None
+    assert [(each.kind, each.count) for each in reducer.diagnostics] == [("repaired", 1)]
+
+
+def test_a_response_that_does_not_decode_names_its_event() -> None:
+    reducer = fold({"type": "response.incomplete", "response": {"output": 5}})
+    with pytest.raises(EventDecodeError) as caught:
+        reducer.snapshot()
+    assert caught.value.event == "response.incomplete"
+
+
+def test_a_state_holds_the_events_with_their_numbers() -> None:
+    state = fold(whole("created"), added(MESSAGE), whole()).state()
+    assert state.sequence_number == 2
+    assert state.beginning is not None
+    assert state.ending is not None
+    numbers = [json.loads(each)["sequence_number"] for each in (state.beginning, state.ending)]
+    assert numbers == [0, 2]
+
+
+def test_what_is_late_after_a_resumption_is_noted_too() -> None:
+    reducer = ResponsesReducer(state=fold(added(MESSAGE), TEXT_DONE).state())
+    for number in (0, 1, 2):
+        reducer.apply(decoded(TEXT | {"sequence_number": number}))
+    assert notes(reducer) == [
+        ("duplicate_event", "seen before the stream was resumed", 1),
+        ("late_delta", "response.output_text.delta for what is done", 3),
+    ]
+
+
 @pytest.mark.parametrize(
     "payloads",
     [
@@ -447,7 +644,23 @@ def test_a_done_event_that_has_not_what_its_deltas_add_up_to_is_noted() -> None:
             added({**MESSAGE, "content": [{"type": "refusal", "refusal": "x"}]}),
             event("output_text.delta", content_index=0, delta="a"),
         ],
+    ],
+)
+def test_an_item_with_what_its_type_does_not_have_stays_an_item(payloads: list[Payload]) -> None:
+    reducer = fold(*payloads)
+    assert [item["id"] for item in plain(reducer)["output"]] == [payloads[0]["item"]["id"]]
+    assert kinds(reducer) == []
+
+
+@pytest.mark.parametrize(
+    "payloads",
+    [
         [added({"type": "novel", "content": 5}), event("output_text.delta", content_index=0, delta="a")],
+        [
+            added({"type": "novel", "content": {"a": 1}}),
+            event("output_text.delta", content_index=0, delta="a"),
+        ],
+        [added({"type": "novel", "operation": 5}), event("apply_patch_call_operation_diff.delta", delta="a")],
         [added({"type": "novel", "arguments": 5}), event("function_call_arguments.delta", delta="a")],
         [
             added({"type": "novel", "content": [{"logprobs": 5}]}),
@@ -456,7 +669,11 @@ def test_a_done_event_that_has_not_what_its_deltas_add_up_to_is_noted() -> None:
     ],
 )
 def test_an_event_that_does_not_fit_its_item_breaks_nothing(payloads: list[Payload]) -> None:
-    assert len(plain(fold(*payloads))["output"]) == 1
+    reducer = fold(*payloads)
+    assert len(plain(reducer)["output"]) == 1
+    what = f"{payloads[1]['type']} for an item that has something else there"
+    assert notes(reducer) == [("misplaced_event", what, 2)]
+    assert reducer.tokens == 0
 
 
 def test_an_unknown_item_among_three_leaves_the_others_typed() -> None:
@@ -526,16 +743,20 @@ def test_a_response_that_does_not_decode_is_told_when_somebody_looks() -> None:
 
 
 def test_sequence_numbers_tell_gaps_and_disorder() -> None:
-    def numbered(*numbers: int | None) -> list[str]:
-        return kinds(
+    def numbered(*numbers: int | None) -> list[tuple[str, str, int]]:
+        return notes(
             fold(*({"type": "keepalive", "sequence_number": each} for each in numbers), number=False)
         )
 
     assert numbered(0, 1, 2) == []
     assert numbered(None, None) == []
-    assert numbered(4, 5) == ["sequence_gap"]
-    assert numbered(0, 3) == ["sequence_gap"]
-    assert numbered(0, 1, 1) == ["sequence_disorder"]
+    assert numbered(1, 2) == [("sequence_gap", "the stream begins at sequence number 1", 1)]
+    assert numbered(0, 2) == [("sequence_gap", "sequence numbers 1 to 1 are missing", 2)]
+    assert numbered(0, 1, 4) == [("sequence_gap", "sequence numbers 2 to 3 are missing", 3)]
+    assert numbered(0, 1, 1) == [("sequence_disorder", "a sequence number that is not the next", 3)]
+    assert numbered(0, 1, 0, 2) == [("sequence_disorder", "a sequence number that is not the next", 3)]
+    disordered = fold(*({**TEXT, "sequence_number": 0} for _ in range(2)))
+    assert plain(disordered)["output"][0]["content"][0]["text"] == "aa"
     reducer = ResponsesReducer()
     for raw in (b'{"type":"novel","sequence_number":0}', b'{"type":"novel","sequence_number":2}', b"[]"):
         reducer.apply(UnknownEvent("novel", raw))

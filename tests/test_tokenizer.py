@@ -483,7 +483,7 @@ def test_feed_after_close_is_wrong_use() -> None:
     tokenizer = Tokenizer()
     tokenizer.close()
     for read in (b"data:a\n\n", b""):
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RuntimeError, match=r"^the tokenizer is closed$"):
             tokenizer.feed(read)
 
 
@@ -525,7 +525,7 @@ def test_a_held_back_byte_order_mark_is_not_told_by_a_plain_close(head: bytes) -
 def test_what_is_no_bytes_is_a_type_error_and_changes_nothing(wrong: Any) -> None:
     tokenizer = Tokenizer()
     tokenizer.feed(b"data:a\n")
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=rf"^feed\(\) takes bytes, not {type(wrong).__name__}$"):
         tokenizer.feed(wrong)
     assert tokenizer.position == 7
     assert rows(tokenizer.feed(b"\n")) == [ev(b"a")]

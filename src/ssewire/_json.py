@@ -159,7 +159,8 @@ def extra_fields(event_type: type[msgspec.Struct] | msgspec.Struct, raw: bytes) 
     if not isinstance(payload, dict):
         raise EventDecodeError(raw)
     known = {field.encode_name for field in msgspec.structs.fields(event_type)}
-    known.add(event_type.__struct_config__.tag_field or "")
+    if event_type.__struct_config__.tag_field is not None:
+        known.add(event_type.__struct_config__.tag_field)
     return {name: value for name, value in payload.items() if name not in known}
 
 

@@ -130,7 +130,7 @@ def join_halves(text: str) -> tuple[str, str]:
     if text.isascii() or not _SURROGATE.search(text):
         return text, ""
     half = text[-1] if _HIGH.match(text[-1]) else ""
-    whole = text.removesuffix(half) if half else text
+    whole = text.removesuffix(half)
     return whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"), half
 
 

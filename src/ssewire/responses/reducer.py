@@ -334,7 +334,7 @@ class ResponsesReducer:
         item_id = without_halves(_id_of(event.item))
         item = self._known(event.output_index, item_id)
         if item is None or self._reuses(item, item_id):
-            item = self._open(event.output_index, {"type": event.item.type, "id": item_id})
+            item = self._open(event.output_index, {"id": item_id})
         item.done = _whole(event.item, lambda raw: _item_decoder().decode(raw)[0])
 
     def _reuses(self, known: _Item, item_id: Any) -> bool:
@@ -533,9 +533,7 @@ class _Item:
             if isinstance(held, _Indexed):
                 held = held.entries
             held = held.get(key) if isinstance(held, dict) else None
-        if not isinstance(held, Text) or any(
-            tuple(place[:end]) in self._closed for end in range(len(place) + 1)
-        ):
+        if not isinstance(held, Text):  # what is done does not grow any more, and is plain text
             return None
 
         def add(piece: str) -> None:
@@ -594,8 +592,8 @@ class _Item:
 
     def dump(self) -> list[Any]:
         """The item in plain values."""
-        done = None if self.done is None else msgspec.to_builtins(self.done)
-        return [self.index, _dump(self.tree), [list(place) for place in self._closed], self.made, done]
+        closed = [list(place) for place in self._closed]
+        return [self.index, _dump(self.tree), closed, self.made, msgspec.to_builtins(self.done)]
 
     @classmethod
     def load(cls, dumped: list[Any], log: DiagnosticLog) -> _Item:
