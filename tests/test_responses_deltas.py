@@ -43,7 +43,7 @@ class ExactStream(ResponsesStream):
     """A stream without the fast way."""
 
     def __init__(self, source: Any, *, malformed: Malformed = "raise") -> None:
-        self._begin(source, ExactParser(malformed=malformed), time.monotonic)
+        self._begin(source, ExactParser(malformed=malformed), time.monotonic, None, None)
 
 
 def seen(stream_class: type[ResponsesStream], reads: list[bytes], every: int = 1) -> list[Any]:
