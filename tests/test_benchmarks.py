@@ -99,7 +99,7 @@ def test_lines_are_profiled(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         ("folder.py", "--files 3 --rounds 1 --forms sse capture packed --jobs 1", ("3 files", "packed ")),
         (
             "growth.py",
-            "--max-mib 0.004 --max-single-mib 0.001 --rounds 1",
+            "--max-mib 0.004 --max-single-mib 0.001 --rounds 1 --kinds one_event many_events",
             ("one_event     tokenized  1 byte", "many_events   watched    64 KiB"),
         ),
         (

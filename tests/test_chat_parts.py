@@ -156,6 +156,15 @@ written = st.lists(
 ).map(lambda choices: msgspec.convert({"choices": choices}, ChatCompletionChunk))
 
 
+def test_behind_the_end_nothing_is_told() -> None:
+    parts = ChatParts()
+    parts.apply(chunks_of({"content": "a"})[0])
+    parts.end()
+    assert parts.apply(chunks_of({"content": "b"})[0]) == []
+    assert parts.apply(chunks_of({"refusal": "c"})[0]) == []
+    assert parts.end() == []
+
+
 @example(
     [
         msgspec.convert({"choices": [{"index": 0, "delta": delta}]}, ChatCompletionChunk)

@@ -38,6 +38,7 @@ from ssewire import (
     Verdict,
 )
 from ssewire.logs import Capture, Head
+from ssewire.responses import ResponsesState
 from ssewire.testing import check_resuming, event_by_event, make_responses_body, responses_streams
 from streams import NUMBERED, examples
 
@@ -523,6 +524,14 @@ def test_a_parser_with_a_state_hands_out_nothing_twice() -> None:
     found += second.feed(BODY)
     assert found == WHOLE
     assert second.result() == RESULT
+
+
+def test_an_event_without_a_number_is_no_repetition() -> None:
+    parser = ResponsesParser(state=ResponsesState(3, None, None, []))
+    (event,) = parser.feed(b'data: {"type":"response.in_progress"}\n\n')
+    assert event.type == "response.in_progress"
+    assert parser.feed(numbered(3, DELTAS[0])) == []
+    assert [each.kind for each in parser.diagnostics] == ["duplicate_event"]
 
 
 # -- parts -----------------------------------------------------------------------------------------------

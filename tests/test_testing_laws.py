@@ -425,6 +425,7 @@ def test_a_resumption_that_loses_or_doubles_events_is_found(monkeypatch: pytest.
     check_resuming(RESPONSES, [size, 1, 300], again=2)
     check_resuming(RESPONSES, [])
     check_resuming(UNDECODABLE, [9])
+    check_resuming(b'data: {"type":"error","sequence_number":0,"message":"no"}\n\n', [])
     with monkeypatch.context() as patch, broken("cut at .* and resumed, it tells"):
         patch.setattr(ResponsesReducer, "came_before", lambda *_: False)
         check_resuming(RESPONSES, [size], again=2)

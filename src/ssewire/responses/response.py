@@ -163,7 +163,7 @@ def read_response(raw: Raw, event: str) -> tuple[Response, list[str]]:
     return _decoder().decode(bytes(raw), event)
 
 
-class _Outline(Struct, frozen=True):
+class _Outline(Struct, frozen=True, omit_defaults=True, gc=False):
     """How many items a response has."""
 
     output: list[Raw] = []
