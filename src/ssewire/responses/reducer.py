@@ -186,6 +186,8 @@ class ResponsesReducer:
         self._ending: _Told | None = None
         self._items: list[_Item] = []  # in order of appearance
         self._by_index: dict[int, _Item] = {}
+        self._by_id: dict[str, _Item] = {}  # of several with an id, the last that was told
+        self._next_index = 0  # behind the highest
         self._assembled: Response | None = None  # unless something came since
         if state is not None:
             self._load(state)
@@ -305,15 +307,27 @@ class ResponsesReducer:
         """The item at an index; where the server names none, the item of that id, or else the last."""
         if index is not None:
             return self._by_index.get(index)
-        item_id = without_halves(item_id)
-        same = [item for item in self._items if item_id and item.tree.get("id") == item_id]
-        return same[-1] if same else self._items[-1] if self._items and not item_id else None
+        if item_id:
+            return self._by_id.get(str(without_halves(item_id)))
+        return self._items[-1] if self._items else None
 
     def _open(self, index: int | None, tree: dict[str, Any]) -> _Item:
-        at = max(self._by_index, default=-1) + 1 if index is None else index
-        item = self._by_index[at] = _Item(at, without_halves(tree), self._log)
-        self._items.append(item)
+        at = self._next_index if index is None else index
+        item = _Item(at, without_halves(tree), self._log)
+        self._keep(item)
         return item
+
+    def _keep(self, item: _Item) -> None:
+        """An item is new."""
+        self._items.append(item)
+        self._by_index[item.index] = item
+        self._next_index = max(self._next_index, item.index + 1)
+        self._name(item)
+
+    def _name(self, item: _Item) -> None:
+        """The id of an item is known."""
+        if item_id := item.tree.get("id"):
+            self._by_id[str(item_id)] = item
 
     def _add(self, event: events.OutputItemAdded) -> None:
         if event.item is None:
@@ -325,6 +339,7 @@ class ResponsesReducer:
             self._open(event.output_index, tree)
         elif known.made and known.done is None:
             known.explain(tree)
+            self._name(known)
         else:
             self._log.note("item_added_again", "an item was added where one is")
 
@@ -428,9 +443,7 @@ class ResponsesReducer:
             for encoded in (state.beginning, state.ending)
         )
         for dumped in state.items:
-            item = _Item.load(dumped, self._log)
-            self._items.append(item)
-            self._by_index[item.index] = item
+            self._keep(_Item.load(dumped, self._log))
 
 
 class _Told:
