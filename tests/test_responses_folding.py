@@ -782,6 +782,16 @@ STORY: list[Payload] = [
 NUMBERED = [decoded({"sequence_number": number} | payload) for number, payload in enumerate(STORY)]
 
 
+def test_a_snapshot_is_made_anew_only_when_something_came() -> None:
+    reducer = ResponsesReducer()
+    before: Any = None
+    for each in NUMBERED:  # the last of them leaves out the items
+        reducer.apply(each)
+        assert reducer.snapshot() is not before
+        before = reducer.snapshot()
+        assert reducer.snapshot() is before
+
+
 @pytest.mark.parametrize("encoding", [msgspec.json, msgspec.msgpack], ids=["JSON", "MessagePack"])
 @pytest.mark.parametrize("overlap", [0, 3])
 @pytest.mark.parametrize("at", range(len(STORY) + 1))

@@ -189,6 +189,7 @@ class ResponsesReducer:
         self._by_id: dict[str, _Item] = {}  # of several with an id, the last that was told
         self._next_index = 0  # behind the highest
         self._assembled: Response | None = None  # unless something came since
+        self._completed: Response | None = None  # the final object, with the items that it left out
         if state is not None:
             self._load(state)
 
@@ -373,7 +374,9 @@ class ResponsesReducer:
         if final.output or not self._items:
             return final
         # The ChatGPT backend and some gateways end with an empty list of items.
-        return msgspec.structs.replace(final, output=self.assembled().output)
+        if self._completed is None:
+            self._completed = msgspec.structs.replace(final, output=self.assembled().output)
+        return self._completed
 
     def assembled(self) -> Response:
         """The response folded from everything but the terminal event.
