@@ -11,6 +11,7 @@ import pytest
 
 from ssewire import (
     ChatParser,
+    ChatReducer,
     ChatStream,
     CompletionsParser,
     EventDecodeError,
@@ -19,7 +20,7 @@ from ssewire import (
     Tokenizer,
 )
 from ssewire._dialect import provider_error
-from ssewire.testing import check_cutting, check_parts, push
+from ssewire.testing import check_cutting, check_parts, make_chat_body, push
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +82,23 @@ def test_a_number_of_5_000_digits_costs_its_responses_event_at_most(field: str) 
 def text_delta(text: bytes, more: bytes = b"") -> bytes:
     delta = b'"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0'
     return b'data: {%b,"delta":"%b"%b}\n\n' % (delta, text, more)
+
+
+def test_an_event_that_is_nested_too_deep_to_be_folded_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def apply(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    hello, there = make_chat_body(text="Hello there").split(b"\n\n")[:2]
+    with monkeypatch.context() as patch:
+        patch.setattr(ChatReducer, "apply", apply)
+        parser = ChatParser()
+        with pytest.raises(EventDecodeError, match="too deep") as told:
+            parser.feed(hello + b"\n\n")
+        assert (told.value.ordinal, type(told.value.__cause__)) == (1, RecursionError)
+        skipping = ChatParser(malformed="skip")
+        assert skipping.feed(hello + b"\n\n") == []
+    assert len(skipping.feed(there + b"\n\n")) == 1
+    assert [each.kind for each in skipping.diagnostics] == ["malformed"]
 
 
 def test_an_error_that_is_nested_too_deep_for_words_is_told_as_sent() -> None:

@@ -551,7 +551,14 @@ class Parser(Generic[E, S]):
             self._settle()
         elif event is not DONE:
             tokens = self._reducer.tokens
-            self._reducer.apply(event)
+            try:
+                self._reducer.apply(event)
+            except RecursionError as refusal:  # the caller's stack had room for decoding it, and no more
+                too_deep = EventDecodeError(raw, wire.event)
+                too_deep.reason = str(refusal)
+                too_deep.__cause__ = refusal
+                self._refuse(too_deep)
+                return None
             told = self._error_of(event, wire.event, raw)
             if told is not None or self._waiting:
                 self._note_error(event, told, raw)
