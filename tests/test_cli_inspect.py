@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from capture_cases import BODY, CHUNK, HEAD, story
-from ssewire.cli import inspect, main, parser
+from ssewire.cli import inputs, inspect, main, parser
 from ssewire.cli.output import FINDINGS, INTERRUPTED, WRONG_USE
 from ssewire.logs import Capture, CaptureWriter, End, read_captures, write_captures
 
@@ -99,7 +99,7 @@ def test_a_file_that_breaks_while_it_is_read_is_told(
         if "bad" in source:
             raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(inspect, "read_captures", broken)
+    monkeypatch.setattr(inputs, "read_captures", broken)
     assert main(["inspect", "bad.jsonl", "good.jsonl"]) == WRONG_USE
     out, err = capsys.readouterr()
     assert err == "ssewire: bad.jsonl: Input/output error\n"
@@ -199,7 +199,7 @@ def test_ctrl_c_leaves_a_page_of_what_was_done(
                 raise KeyboardInterrupt
             yield capture
 
-    monkeypatch.setattr(inspect, "read_captures", interrupted)
+    monkeypatch.setattr(inputs, "read_captures", interrupted)
     page = tmp_path / "page.html"
     assert main(["inspect", str(log), "--html", str(page)]) == INTERRUPTED
     assert "ssewire: interrupted: 1 stream done\n" in capsys.readouterr().err

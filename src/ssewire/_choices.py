@@ -12,12 +12,16 @@ import msgspec
 
 from ssewire._merge import Fields, Last
 from ssewire.events import Diagnostic, DiagnosticLog
-from ssewire.usage import CompletionUsage
+from ssewire.message import finish_reason_of, make_message
+from ssewire.usage import CompletionUsage, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ssewire._merge import Table
+    from ssewire.events import Verdict
+    from ssewire.message import Message
+    from ssewire.parts import AnyPart
 
 
 class Chunk(Protocol):
@@ -213,3 +217,25 @@ class ChoicesReducer(Generic[E, S]):
     def diagnostics(self) -> list[Diagnostic]:
         """What was unusual."""
         return self._log.entries()
+
+
+def message_of_choice(completion: Any, choice: int, parts: list[AnyPart], verdict: Verdict) -> Message:
+    """One choice of an object with choices, as a neutral message.
+
+    Args:
+        completion: The object, or a snapshot of it.
+        choice: The index of the choice.
+        parts: What that choice wrote.
+        verdict: How the stream ended.
+    """
+    reason = next((each.finish_reason for each in completion.choices if each.index == choice), None)
+    return make_message(
+        choice,
+        parts,
+        usage=normalised(completion.usage),
+        model=completion.model,
+        created=completion.created,
+        finish_reason=finish_reason_of(reason),
+        raw_finish_reason=reason,
+        verdict=verdict,
+    )

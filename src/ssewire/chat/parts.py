@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ssewire._choices import index_of
+from ssewire._choices import index_of, message_of_choice
 from ssewire._growing import Growing, Parts
 from ssewire._merge import without_halves
 from ssewire.chat.reducer import Called, CallSlot, ToolCalls, delta_of
@@ -21,7 +21,6 @@ from ssewire.chat.types import (
     ToolCallDelta,
 )
 from ssewire.events import DiagnosticLog, Verdict
-from ssewire.message import Message, finish_reason_of, make_message
 from ssewire.parts import (
     AnyPart,
     AudioPart,
@@ -32,11 +31,11 @@ from ssewire.parts import (
     TextPart,
     ToolCallPart,
 )
-from ssewire.usage import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ssewire.message import Message
     from ssewire.parts import PartDelta, PartEvent
 
 CUT_REASONS: Final = frozenset({"length", "content_filter", "error"})
@@ -417,17 +416,7 @@ def message_of(
         choice: The index of the choice; one that is not there gives an empty message.
         verdict: How its stream ended.
     """
-    reason = next((each.finish_reason for each in completion.choices if each.index == choice), None)
-    return make_message(
-        choice,
-        parts_of(completion, choice),
-        usage=normalised(completion.usage),
-        model=completion.model,
-        created=completion.created,
-        finish_reason=finish_reason_of(reason),
-        raw_finish_reason=reason,
-        verdict=verdict,
-    )
+    return message_of_choice(completion, choice, parts_of(completion, choice), verdict)
 
 
 def _chunk_of(choice: Choice) -> ChunkChoice:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 from typing import TYPE_CHECKING
 
-from ssewire._dialects import DIALECTS
-from ssewire.cli.inputs import STDIN, expand
+from ssewire.cli import inputs
 from ssewire.cli.output import CLEAN, FINDINGS, INTERRUPTED, WRONG_USE, json_line, say
 from ssewire.cli.tables import counted, print_report
 from ssewire.errors import CaptureError
 from ssewire.logs.page import Page
-from ssewire.logs.reading import FOLDER_SUFFIXES, read_captures
 from ssewire.logs.report import look
 
 if TYPE_CHECKING:
@@ -34,26 +31,15 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "answer came. --html writes all of it, and the events to search in, into one page that needs no "
         "network.",
     )
-    command.add_argument(
-        "files",
-        nargs="+",
-        metavar="CAPTURE",
-        help="a capture file, raw body (.sse), cassette (.yaml), .har or log; a folder, a pattern, or -",
-    )
+    inputs.add_to(command)
     command.add_argument("--html", metavar="FILE", help="write a page for a browser instead")
     command.add_argument("--json", action="store_true", help="print one JSON object a stream, a line each")
-    command.add_argument(
-        "--dialect", choices=tuple(DIALECTS), help="what the streams are; by default their events tell"
-    )
-    command.add_argument(
-        "--body-key", metavar="KEY", help="where the records of a JSON Lines log hold bodies"
-    )
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Look at each capture."""
-    files = list(expand(options.files, FOLDER_SUFFIXES))
+    files = list(inputs.expand(options.files))
     if options.html is None:
         return _Inspection(options, None).run(files)
     if any(_same(file, options.html) for file in files):
@@ -127,9 +113,9 @@ class _Inspection:
 
     def _captures(self, file: str) -> Iterator[Capture]:
         """The captures in a file, until something is wrong with it, which is told."""
-        source = sys.stdin.buffer if file == STDIN else file
         try:
-            yield from read_captures(source, body_key=self._options.body_key, report=say)
+            for _, capture in inputs.captures_of(file, self._options.body_key, say):
+                yield capture
         except (CaptureError, OSError) as error:
             self._refuse(file, error)
 

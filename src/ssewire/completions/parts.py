@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ssewire._choices import index_of
+from ssewire._choices import index_of, message_of_choice
 from ssewire._growing import Growing, Parts
 from ssewire.completions.types import Completion, CompletionChunk, CompletionChunkChoice
 from ssewire.events import Verdict
-from ssewire.message import Message, finish_reason_of, make_message
 from ssewire.parts import TextPart
-from ssewire.usage import normalised
 
 if TYPE_CHECKING:
+    from ssewire.message import Message
     from ssewire.parts import AnyPart, PartEvent
 
 
@@ -58,14 +57,4 @@ def message_of(
         choice: The index of the choice; one that is not there gives an empty message.
         verdict: How its stream ended.
     """
-    reason = next((each.finish_reason for each in completion.choices if each.index == choice), None)
-    return make_message(
-        choice,
-        parts_of(completion, choice),
-        usage=normalised(completion.usage),
-        model=completion.model,
-        created=completion.created,
-        finish_reason=finish_reason_of(reason),
-        raw_finish_reason=reason,
-        verdict=verdict,
-    )
+    return message_of_choice(completion, choice, parts_of(completion, choice), verdict)
