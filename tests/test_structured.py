@@ -195,9 +195,14 @@ def test_the_value_so_far(text: str, value: Any) -> None:
     assert TextPart(index=0, text=text).parse_partial() == value
 
 
-def test_what_is_no_beginning_of_json_is_an_error() -> None:
-    with pytest.raises(StructuredOutputError, match="text of part 3, invalid JSON") as caught:
-        TextPart(index=3, text="Certainly!").parse_partial()
+@pytest.mark.parametrize(
+    "text", ["Certainly!", '{"x": 1}}', '{"x": 1} {', "1 2", '"a" b', "[1] // that is it", "[NaN]"]
+)
+def test_what_is_no_beginning_of_json_is_an_error(text: str) -> None:
+    with pytest.raises(
+        StructuredOutputError, match=r"text of part 3, invalid JSON, cannot be parsed: \w"
+    ) as caught:
+        TextPart(index=3, text=text).parse_partial()
     assert caught.value.state == "invalid"
 
 
