@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +33,7 @@ def _impatient() -> Iterator[None]:
 class ExactParser(ChatParser):
     """A parser without the fast way."""
 
-    dialect: ClassVar[Dialect[Any, Any]] = dataclasses.replace(CHAT, run=NoRun)
+    dialect: ClassVar[Dialect[Any, Any]] = msgspec.structs.replace(CHAT, run=NoRun)
 
 
 class ExactStream(ChatStream):

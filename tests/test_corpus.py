@@ -131,12 +131,17 @@ def check_expected(body: Body, run: Run) -> None:
     assert type(run.error).__name__ == raises
 
 
+EACH_BYTE = 16 * 2**10
+
+
 @bodies
 @pytest.mark.parametrize("size", [0, 1, 64])
 def test_a_body_gives_what_is_expected_in_reads_of_any_size(body: Body, size: int) -> None:
     data = body.read()
     whole = skipping(data)
-    found = skipping(*pieces(data, size or len(data) or 1))
+    # A byte a read for all of a long body is the tokenizer's own test.
+    end = EACH_BYTE if size == 1 else len(data)
+    found = skipping(*pieces(data[:end], size or len(data) or 1), data[end:])
     check_expected(body, found)
     assert repr(found.events) == repr(whole.events)
     assert found.parser.diagnostics == whole.parser.diagnostics

@@ -3,7 +3,6 @@
 import pickle
 import types
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import msgspec
@@ -990,7 +989,7 @@ def test_without_a_limit_an_event_may_be_large() -> None:
 class WaitingParser(ChatParser):
     """Errors wait for an explanation, and an event ends the stream."""
 
-    dialect: ClassVar[Dialect[Any, Any]] = replace(
+    dialect: ClassVar[Dialect[Any, Any]] = msgspec.structs.replace(
         CHAT,
         ends_with_done=False,
         awaits_explanation=lambda chunk: chunk.type == "error",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,7 +36,7 @@ RECORDED = sorted(captures_folder().glob("responses-*.sse")) + sorted((CORPUS / 
 class ExactParser(ResponsesParser):
     """A parser without the fast way."""
 
-    dialect: ClassVar[Dialect[Any, Any]] = dataclasses.replace(RESPONSES, run=NoRun)
+    dialect: ClassVar[Dialect[Any, Any]] = msgspec.structs.replace(RESPONSES, run=NoRun)
 
 
 class ExactStream(ResponsesStream):

@@ -782,6 +782,21 @@ STORY: list[Payload] = [
 NUMBERED = [decoded({"sequence_number": number} | payload) for number, payload in enumerate(STORY)]
 
 
+@pytest.mark.parametrize(
+    ("raw", "number"),
+    [
+        (b'{"sequence_number":3}', 3),
+        (b'{"sequence_number":3.0}', 3),
+        (b'{"sequence_number":"x"}', None),
+        (b"[", None),
+    ],
+)
+def test_an_event_of_unknown_type_is_numbered_like_any_other(raw: bytes, number: int | None) -> None:
+    reducer = ResponsesReducer()
+    reducer.apply(UnknownEvent("response.next_year", raw))
+    assert reducer.sequence_number == number
+
+
 def test_a_snapshot_is_made_anew_only_when_something_came() -> None:
     reducer = ResponsesReducer()
     before: Any = None

@@ -5,7 +5,6 @@ A client decompresses a read at once, and a read of 64 KiB may be 64 MiB then. H
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire.errors import BodyTooLargeError
@@ -48,7 +47,11 @@ class Bounded:
         coding = response.headers.get("content-encoding", "identity").strip().lower()
         if coding not in ("identity", "gzip", "x-gzip", "deflate"):
             raise ValueError(f"a body in {coding!r} cannot be bounded; ask for gzip")
-        self._inflater = None if coding == "identity" else zlib.decompressobj(GZIP_OR_ZLIB)
+        self._inflater: Any = None
+        if coding != "identity":
+            import zlib  # which few need
+
+            self._inflater = zlib.decompressobj(GZIP_OR_ZLIB)
 
     def __iter__(self) -> Iterator[bytes]:
         for raw in self._response.iter_raw():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar
+
+import msgspec
 
 from ssewire._json import STRICT_ERRORS, PayloadDecoder, loads
 from ssewire.errors import EventDecodeError, ProviderError
@@ -113,8 +114,7 @@ def never(_event: Any) -> bool:
     return False
 
 
-@dataclass(frozen=True)
-class Dialect(Generic[E, S]):
+class Dialect(msgspec.Struct, Generic[E, S], frozen=True, kw_only=True):
     """One API's way of streaming."""
 
     name: str

@@ -7,9 +7,9 @@ strict way accepts, the lenient way gives the same.
 
 from __future__ import annotations
 
-import json
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
@@ -99,10 +99,21 @@ def parse(raw: bytes, repairs: list[str]) -> Any:
     except UnicodeDecodeError:
         text = raw.decode(errors="replace")
         repairs.append("invalid UTF-8 read as U+FFFD")
-    return _JSON.decode(text)
+    value: Any = _decoder().decode(text)
+    return value
 
 
-_JSON: Final = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=Number)
+@cache
+def _decoder() -> Any:
+    import json  # a program that never meets an odd payload does without
+
+    return json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=Number)
+
+
+def _dumps(value: Any, **options: Any) -> str:
+    import json
+
+    return json.dumps(value, **options)
 
 
 def plain(value: Any) -> Any:
@@ -130,7 +141,7 @@ def written(value: Any) -> bytes:
                 b"%b:%b" % (written(key), written(each)) for key, each in value.items()
             )
         case _:
-            return json.dumps(value).encode()
+            return _dumps(value).encode()
 
 
 def loads(raw: bytes) -> Any:
@@ -367,7 +378,7 @@ class _Reading:
             case dict() | list() if self.text:
                 # Ollama through LiteLLM sends the arguments of a call as an object.
                 repairs.append(f"{type(value).__name__} for text at {path}")
-                return json.dumps(_any(value, path, repairs), ensure_ascii=False, separators=(",", ":"))
+                return _dumps(_any(value, path, repairs), ensure_ascii=False, separators=(",", ":"))
         raise ValueError(f"{type(value).__name__} does not belong at {path}")
 
     def _number(self, number: Number, path: str, repairs: list[str]) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from ssewire._json import STRICT_ERRORS, PayloadDecoder
+from ssewire._json import PayloadDecoder
 from ssewire._merge import Text, without_halves
 from ssewire.errors import EventDecodeError
 from ssewire.events import Diagnostic, DiagnosticLog, UnknownEvent
@@ -636,8 +636,8 @@ class _Numbered(msgspec.Struct, frozen=True, gc=False):
 
 
 @cache
-def _numbered_decoder() -> msgspec.json.Decoder[_Numbered]:
-    return msgspec.json.Decoder(_Numbered)
+def _numbered_decoder() -> PayloadDecoder[_Numbered]:
+    return PayloadDecoder(_Numbered)
 
 
 def _number_of(event: events.Event | UnknownEvent) -> int | None:
@@ -645,8 +645,8 @@ def _number_of(event: events.Event | UnknownEvent) -> int | None:
     if not isinstance(event, UnknownEvent):
         return event.sequence_number
     try:
-        return _numbered_decoder().decode(event.raw).sequence_number
-    except STRICT_ERRORS:
+        return _numbered_decoder().decode(event.raw)[0].sequence_number
+    except EventDecodeError:
         return None
 
 
