@@ -36,7 +36,7 @@ from ssewire import (
 
 SHOWN_WHOLE_CHARS = 80
 EVERY_CUT_BYTES = 2048
-CUTS = 200
+CUTS = 120
 SNAPSHOTS = 40
 
 bodies = pytest.mark.parametrize("body", CHAT_BODIES, ids=lambda body: body.name)
