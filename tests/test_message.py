@@ -8,10 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ssewire import Verdict, chat, completions, responses
+from ssewire import ChatStream, ResponsesStream, Verdict, chat, completions, responses
 from ssewire.message import FinishReason, Message, Usage, finish_reason_of, in_order
 from ssewire.parts import AnyPart, ReasoningPart, TextPart, ToolCallPart
+from ssewire.testing import make_chat_body, make_responses_body
 
 CREATED = datetime(2026, 8, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -109,6 +112,40 @@ def test_two_apis_tell_the_same() -> None:
     assert [part.id for part in message.parts] == ["rs_1", "msg_1", "fc_1"]
     assert message.neutral() == chat.message_of(COMPLETION).neutral()
     assert message.neutral() != message
+
+
+@given(
+    text=st.none() | st.text(min_size=1),
+    reasoning=st.none() | st.text(min_size=1),
+    refusal=st.none() | st.text(min_size=1),
+    calls=st.lists(st.tuples(st.text("abc_", min_size=1), st.text()), max_size=3),
+    counts=st.tuples(st.integers(0, 999), st.integers(1, 999)),
+    follow=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_streamed_in_both_shapes_makes_equal_messages(
+    text: str | None,
+    reasoning: str | None,
+    refusal: str | None,
+    calls: list[tuple[str, str]],
+    counts: tuple[int, int],
+    follow: bool,
+) -> None:
+    asked, given_back = counts
+    usage = {"total_tokens": sum(counts)}
+    wrote: Any = {"text": text, "reasoning": reasoning, "refusal": refusal, "tool_calls": calls}
+    chat_usage = usage | {"prompt_tokens": asked, "completion_tokens": given_back}
+    responses_usage = usage | {"input_tokens": asked, "output_tokens": given_back}
+    messages: list[Message] = []
+    for stream in (
+        ChatStream(make_chat_body(**wrote, usage=chat_usage)),
+        ResponsesStream(make_responses_body(**wrote, usage=responses_usage)),
+    ):
+        for _ in stream.parts() if follow else stream:
+            pass
+        messages.append(stream.message().neutral())
+    assert messages[0] == messages[1]
+    assert messages[0].text == (text or "")
 
 
 def test_another_choice() -> None:

@@ -108,9 +108,10 @@ class Message(Struct, frozen=True, gc=False):
         return [part for part in self.parts if isinstance(part, ToolCallPart) and not part.hosted]
 
     def neutral(self) -> Message:
-        """The message without what only its provider can say: its objects and words, item ids, signatures.
+        """The message without what only its provider can say.
 
-        Two providers whose models wrote the same give the same. The parts are numbered from 0.
+        That is its own objects and words, item ids, signatures, and whether reasoning is a summary. Two
+        providers whose models wrote the same give the same. The parts are numbered from 0.
         """
         return replace(
             self,
@@ -127,6 +128,7 @@ _OF_A_PROVIDER: Final[dict[str, Any]] = {
     "encrypted": None,
     "expires_at": None,
     "annotations": [],
+    "summary": False,
 }
 
 
