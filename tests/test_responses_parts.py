@@ -58,6 +58,24 @@ def parts_told_by(*events: Any) -> list[AnyPart]:
     return check_part_events(told_by(*events))
 
 
+def test_what_turns_out_to_be_something_else_ends_as_it_stands() -> None:
+    call = {"type": "function_call", "id": "m", "call_id": "c", "name": "f", "arguments": ""}
+    text = {"type": "output_text", "text": "hi", "annotations": []}
+    message = {"type": "message", "id": "m", "role": "assistant", "content": [text]}
+    ended = parts_told_by(
+        event_of("output_item.added", output_index=0, item=call),
+        event_of("output_item.done", output_index=0, item=message),
+    )
+    assert [type(part) for part in ended] == [ToolCallPart, TextPart]
+    refusal = {"type": "refusal", "refusal": "no"}
+    (part,) = parts_told_by(
+        event_of("output_text.delta", output_index=0, content_index=0, item_id="m", delta="hi"),
+        event_of("content_part.done", output_index=0, content_index=0, item_id="m", part=refusal),
+    )
+    assert isinstance(part, TextPart)
+    assert part.text == "hi"
+
+
 def content_of(response: responses.Response) -> list[tuple[str, str]]:
     """What a response holds, in order: types of parts, and texts."""
     found: list[tuple[str, str]] = []
