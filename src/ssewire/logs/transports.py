@@ -45,8 +45,8 @@ CONNECTION_HEADERS: Final = frozenset(
 )
 """Headers that describe how the body was sent, and not the body."""
 MAX_LISTED: Final = 10
-_SPIN_SECONDS: Final = 0.001
-"""Loops sleep to the millisecond; the rest is waited for step by step."""
+_SPIN_SECONDS: Final = 0.002
+"""Loops sleep to the millisecond, and wake up a little later; the rest is waited for step by step."""
 
 
 def transport(
