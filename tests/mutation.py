@@ -52,16 +52,19 @@ LEFT_OUT = " and ".join(
 """Tests that a clock decides, which would kill what is alive on a busy machine, and one that takes long."""
 
 JUDGES = {
-    "_wire/tokenizer.py": ["test_tokenizer.py"],
+    "_wire/tokenizer.py": ["test_tokenizer_fast.py", "test_tokenizer.py"],
     "_wire/encoder.py": ["test_encoder.py"],
     "_json.py": ["test_json.py", "test_chat_decoder.py"],
-    "_choices.py": ["test_chat_reducer.py", "test_completions.py"],
+    "_choices.py": ["test_chat_reducer.py", "test_completions.py", "test_message.py"],
     "chat/reducer.py": ["test_chat_reducer.py", "test_chat_repeats.py"],
     "completions/reducer.py": ["test_completions.py"],
-    "responses/reducer.py": ["test_responses_folding.py", "test_responses_deltas.py"],
+    "responses/reducer.py": ["test_responses_folding.py", "test_responses_deltas.py", "test_resuming.py"],
     "_parser.py": [
         "test_parser.py",
+        "test_parser_fast.py",
+        "test_limits.py",
         "test_stream.py",
+        "test_resuming.py",
         "test_timing.py",
         "test_chat_repeats.py",
         "test_responses_deltas.py",

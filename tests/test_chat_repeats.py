@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -18,6 +19,7 @@ from ssewire.chat.repeats import MAX_VAIN_LESSONS, MIN_CHUNKS, Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from ssewire._dialect import Dialect
 
@@ -272,22 +274,70 @@ def test_the_place_is_probed_before_it_is_believed() -> None:
     assert fast.take(ServerSentEvent(raw)) is None
 
 
-def test_a_stream_that_never_repeats_itself_is_soon_left_alone() -> None:
-    fast, reducer = repeats()
+def counting(fast: Repeats) -> list[bytes]:
+    """The payloads that are decoded from now on for a lesson."""
     decoded: list[bytes] = []
     strict = fast._strict
 
-    def counting(raw: bytes) -> ChatCompletionChunk:
+    def decode(raw: bytes) -> ChatCompletionChunk:
         decoded.append(raw)
         return strict(raw)
 
-    fast._strict = counting
+    fast._strict = decode
+    return decoded
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        payload('"m"'),
+        payload('"\\u0061"'),
+        payload('""'),
+        payload("null"),
+        payload("null", more='"tool_calls":[{"index":0,"id":"t"}],'),
+        payload("null", more=FIRST),
+        payload('"a"', padding="\\u0061"),
+        payload('"a"', finish='"stop"'),
+        payload('"a"', more='"refusal":"b",'),
+        payload('"a"', index="null"),
+    ],
+)
+def test_what_cannot_be_remembered_is_seen_without_a_lesson(raw: bytes) -> None:
+    fast, reducer = repeats()
+    decoded = counting(fast)
+    learn(fast, reducer, raw)
+    assert fast.take(ServerSentEvent(raw)) is None
+    assert decoded == []
+
+
+def test_a_stream_that_never_repeats_itself_is_soon_left_alone() -> None:
+    fast, reducer = repeats()
+    decoded = counting(fast)
     for number in range(50):
         raw = payload('"a"', id=json.dumps(f"chatcmpl-{number}"))
         assert fast.take(ServerSentEvent(raw)) is None
         learn(fast, reducer, raw)
-    # That the last lesson was in vain is seen at the next.
-    assert 0 < len(decoded) <= MAX_VAIN_LESSONS + 2
+    assert len(decoded) == MAX_VAIN_LESSONS
+
+
+def test_a_plain_text_makes_two_calls() -> None:
+    fast, reducer = repeats()
+    learn(fast, reducer, payload('"Hello"'))
+    assert fast.take(ServerSentEvent(payload('"a"'))) is not None
+    read = b"data: %b\n\n" % payload('"b"')
+    calls: list[str] = []
+
+    def see(frame: FrameType, event: str, _called: object) -> None:
+        if event == "call":
+            calls.append(frame.f_code.co_name)
+
+    before = sys.getprofile()
+    sys.setprofile(see)
+    try:
+        fast.take_read(read)
+    finally:
+        sys.setprofile(before)
+    assert calls == ["take_read", "_make"]
 
 
 def test_a_stream_that_repeats_itself_now_and_then_is_never_left_alone() -> None:

@@ -299,7 +299,7 @@ def test_no_byte_of_a_read_is_searched_twice(
     searched = 0
     real = tokenizer._find
 
-    def find(data: bytes, byte: bytes, start: int) -> int:
+    def find(data: bytes, byte: bytes, start: int = 0) -> int:
         nonlocal searched
         found = real(data, byte, start)
         searched += found - start

@@ -183,6 +183,11 @@ class Tokenizer:
             if data.startswith(_BOM):
                 start += len(_BOM)
                 data = data[len(_BOM) :]
+        if self._after_cr:
+            self._after_cr = False
+            if data[0] == _LF:
+                start += 1
+                data = data[1:]
         try:
             lines = self._plain_lines(data)
             if lines is None:
@@ -288,7 +293,7 @@ class Tokenizer:
         Most reads are like that: whole events, with LF, or with CRLF throughout. Splitting runs at the speed
         of memory; the exact way costs three times as much an event. The last line is the unfinished one.
         """
-        if self._after_cr or self._line is not _Line.NAME or self._name:
+        if self._line is not _Line.NAME or self._name:
             return None
         if self._limit is not None and self._size + len(data) > self._limit:
             return None
@@ -376,17 +381,12 @@ class Tokenizer:
         """Cut `data`, which begins at the stream's byte `start`, at CR, LF and CRLF."""
         size = len(data)
         at = 0
-        if self._after_cr:
-            self._after_cr = False
-            if data[0] == _LF:
-                at = 1
         # Each search result is kept until it lies behind, so that no byte is searched twice.
-        cr = _find(data, b"\r", at)
-        lf = _find(data, b"\n", at)
-        while at < size:
+        cr = _find(data, b"\r")
+        lf = _find(data, b"\n")
+        while True:
             end = min(cr, lf)
-            if at < end:
-                self._take(data[at:end], start + at)
+            self._take(data[at:end], start + at)
             if end == size:
                 return
             if self._line is _Line.NAME and not self._name:
@@ -409,10 +409,8 @@ class Tokenizer:
         """Take a part of the current line, which begins at the stream's byte `start`."""
         if self._line is _Line.NAME:
             colon = part.find(b":")
-            # No known name is longer than five bytes: one byte more tells all there is to know.
-            room = (MAX_REPORTED_BYTES if self._on_unknown_field else 6) - len(self._name)
-            if room > 0:
-                self._name += part[: room if colon < 0 else min(room, colon)]
+            name = part if colon < 0 else part[:colon]
+            self._name += name[: MAX_REPORTED_BYTES - len(self._name)]
             if colon < 0:
                 return
             self._begin_value(start + colon)
@@ -498,7 +496,7 @@ class Tokenizer:
         self._size = 0
 
 
-def _find(data: bytes, byte: bytes, start: int) -> int:
+def _find(data: bytes, byte: bytes, start: int = 0) -> int:
     """The offset of the next such byte, or the end of the data."""
     found = data.find(byte, start)
     return len(data) if found < 0 else found

@@ -28,7 +28,7 @@ ALIKE_BYTES: Final = 16
 """How much of two payloads must be the same for a study of them to be worth its cost."""
 MIN_CHUNKS: Final = 16
 """So many chunks of a stream are left to the exact way first: a lesson costs as much as two."""
-MAX_VAIN_LESSONS: Final = 4
+MAX_VAIN_LESSONS: Final = 6
 """After so many lessons in a row that served for nothing, a stream is taken not to repeat itself."""
 
 _replace = msgspec.structs.replace
@@ -68,7 +68,6 @@ class Repeats:
         "_places",
         "_read_places",
         "_reducer",
-        "_served",
         "_strict",
         "_vain",
         "decoded",
@@ -85,13 +84,13 @@ class Repeats:
         self._last: tuple[bytes, ChatCompletionChunk] | None = None  # to be studied when another one follows
         self._early = MIN_CHUNKS  # so many chunks are still to be left to the exact way
         self._vain = 0  # lessons that served for nothing, in a row
-        self._served = True  # the last lesson has served
         self._places: _Places | None = None  # None: nothing is remembered
         self._read_places: _Places | None = None  # the same in a whole event as it stands in the stream
-        self._chunk: ChatCompletionChunk = ChatCompletionChunk()  # what all of them have in common
-        self._index = 0  # of the choice
-        self._make_delta: Callable[[str], Delta] = Delta
-        self._add: Callable[[str], object] = self.pieces.append  # where the text goes
+        # What is set with the places:
+        self._chunk: ChatCompletionChunk  # what all of them have in common
+        self._index: int  # of the choice
+        self._make_delta: Callable[[str], Delta]
+        self._add: Callable[[str], object]  # where the text goes
 
     def take(self, wire: ServerSentEvent) -> ChatCompletionChunk | None:
         """The chunk; None where the payload does not repeat the last one."""
@@ -110,16 +109,14 @@ class Repeats:
         padding = None
         try:
             if between:
-                # The closing quote of the text is the next one, unless the text holds quotes itself.
-                quote = data.find(b'"', begin + 1)
-                if not data.startswith(between, quote):
-                    quote = data.find(between, begin + 1)
+                # A text cannot hold this: each of its quotes would have a backslash before it.
+                quote = data.find(between, begin + 1)
                 padding = _read_text(data[quote + len(between) - 1 : end])
                 end = quote + 1
             text = _read_text(data[begin:end])
         except STRICT_ERRORS:
             return None
-        self._served = True
+        self._vain = 0
         self.pieces.append(text)
         delta = self._make_delta(text)
         return _replace(self._chunk, choices=[ChunkChoice(delta, self._index)], obfuscation=padding)
@@ -137,7 +134,7 @@ class Repeats:
         self._places = self._read_places = self._last = None
         if self._early:
             self._early -= 1
-        elif len(chunk.choices) == 1 and self._vain <= MAX_VAIN_LESSONS:
+        elif len(chunk.choices) == 1 and self._vain < MAX_VAIN_LESSONS:
             self._last = (payload, chunk)
 
     def _study(self, following: bytes, payload: bytes, chunk: ChatCompletionChunk) -> None:
@@ -153,8 +150,7 @@ class Repeats:
         copy = _replace(chunk, choices=[ChunkChoice(make_delta(text), choice.index)])
         if copy != chunk or chunk.error or chunk.type is not None:
             return  # something else in it adds up, or tells
-        self._vain = 0 if self._served else self._vain + 1
-        self._served = False
+        self._vain += 1  # until it serves
         cut = _cut(payload, text)
         if cut is None:
             return

@@ -67,10 +67,11 @@ class Deltas:
         self._reducer = reducer
         self._strict = strict
         self._type: type[Any] | None = None  # of the events; None: nothing is remembered
-        self._place_of: Callable[[Any], Any] = attrgetter("type")
-        self._place: Any = None
-        self._number: int | None = None  # that the next event has, if they are numbered
-        self._add: Callable[[str], object] = self.pieces.append
+        # What is set with the type:
+        self._place_of: Callable[[Any], Any]
+        self._place: Any
+        self._number: int | None  # that the next event has, if they are numbered
+        self._add: Callable[[str], object]
 
     def take(self, wire: ServerSentEvent) -> AnyEvent | None:
         """The event; None where it does not go where the last one went."""

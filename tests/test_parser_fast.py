@@ -1,0 +1,115 @@
+"""The parser's fast ways: each event is decoded once, and what continues a run takes no step of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ssewire import ChatParser, ResponsesParser
+from ssewire._parser import BATCH_EVENTS
+from ssewire.chat.repeats import MIN_CHUNKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ssewire._parser import Parser
+
+STEPS = ("push", "pull", "_take_queued", "_take")
+MANY = 3 * BATCH_EVENTS
+WARM = MIN_CHUNKS + 2
+"""After so many chunks alike a run of them has begun."""
+
+
+def counted(work: Callable[[], object]) -> dict[str, int]:
+    """How often the parser's steps are taken, and how often something is decoded."""
+    taken: Counter[str] = Counter()
+
+    def see(frame: Any, event: str, called: Any) -> None:
+        if event == "call" and frame.f_code.co_name in STEPS:
+            taken[frame.f_code.co_name] += 1
+        elif event == "c_call" and called.__name__ == "decode":
+            taken["decode"] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(see)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return dict(taken)
+
+
+def read(payload: object) -> bytes:
+    return b"data: %b\n\n" % json.dumps(payload).encode()
+
+
+def alike(_at: int) -> bytes:
+    return read({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": "a"}}]})
+
+
+def unlike(at: int) -> bytes:
+    """A chunk that the one before tells nothing of."""
+    return read({"id": f"{at}", "model": "m", "choices": [{"index": 0, "delta": {"content": "a"}}]})
+
+
+def delta(at: int) -> bytes:
+    kind = "response.output_text.delta"
+    place = {"item_id": "i", "output_index": 0, "content_index": 0}
+    return read({"type": kind, **place, "sequence_number": at, "delta": "a", "logprobs": []})
+
+
+def elsewhere(at: int) -> bytes:
+    """A delta that goes somewhere else than the one before."""
+    kind = "response.output_text.delta"
+    place = {"item_id": f"{at}", "output_index": at, "content_index": 0}
+    return read({"type": kind, **place, "sequence_number": at, "delta": "a", "logprobs": []})
+
+
+CASES: list[tuple[type[Parser[Any, Any]], Callable[[int], bytes], bool]] = [
+    (ChatParser, alike, True),
+    (ChatParser, unlike, False),
+    (ResponsesParser, delta, True),
+    (ResponsesParser, elsewhere, False),
+]
+"""A dialect, the reads of a stream, and whether they are one run."""
+
+
+@pytest.mark.parametrize(
+    ("parser_type", "make", "runs"), CASES, ids=lambda each: getattr(each, "__name__", each)
+)
+def test_a_live_event_is_decoded_once_and_needs_no_queue(
+    parser_type: type[Parser[Any, Any]], make: Callable[[int], bytes], runs: bool
+) -> None:
+    parser = parser_type()
+    for at in range(WARM):
+        parser.feed(make(at))
+    found: list[Any] = []
+
+    def work() -> None:
+        found.extend(parser.take(make(at), 0.0) for at in range(WARM, WARM + MANY))
+
+    taken = counted(work)
+    assert None not in found
+    assert taken == {"decode": MANY} | ({} if runs else {"_take": MANY})
+
+
+@pytest.mark.parametrize(
+    ("parser_type", "make", "runs"), CASES, ids=lambda each: getattr(each, "__name__", each)
+)
+def test_an_event_of_a_large_read_is_decoded_once(
+    parser_type: type[Parser[Any, Any]], make: Callable[[int], bytes], runs: bool
+) -> None:
+    parser = parser_type()
+    for at in range(WARM):
+        parser.feed(make(at))
+    body = b"".join(make(at) for at in range(WARM, WARM + MANY))
+    found: list[Any] = []
+    taken = counted(lambda: found.extend(parser.feed(body)))
+    assert len(found) == taken.pop("decode") == MANY
+    steps = MANY // BATCH_EVENTS if runs else MANY
+    expected = {"push": 1, "pull": steps + 1, "_take_queued": steps}
+    assert taken == expected | ({} if runs else {"_take": MANY})
