@@ -296,6 +296,7 @@ def counting(fast: Repeats) -> list[bytes]:
         payload("null"),
         payload("null", more='"tool_calls":[{"index":0,"id":"t"}],'),
         payload("null", more=FIRST),
+        arguments('""'),
         payload('"a"', padding="\\u0061"),
         payload('"a"', finish='"stop"'),
         payload('"a"', more='"refusal":"b",'),
@@ -312,6 +313,8 @@ def test_what_cannot_be_remembered_is_seen_without_a_lesson(raw: bytes) -> None:
 
 def test_a_stream_that_never_repeats_itself_is_soon_left_alone() -> None:
     fast, reducer = repeats()
+    learn(fast, reducer, payload('"a"'))
+    assert fast.take(ServerSentEvent(payload('"b"'))) is not None  # as long as lessons serve, there are more
     decoded = counting(fast)
     for number in range(50):
         raw = payload('"a"', id=json.dumps(f"chatcmpl-{number}"))

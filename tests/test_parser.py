@@ -25,6 +25,7 @@ from ssewire import (
     NoCaptureError,
     NotAnEventStreamError,
     ProviderError,
+    ResponsesParser,
     SSEWireError,
     StreamInterruptedError,
     StreamStalledError,
@@ -664,6 +665,16 @@ def test_an_error_event_that_is_no_object_is_an_error_of_ours_for_a_demanding_ty
     assert isinstance(ending.error, (ProviderError, EventDecodeError))
 
 
+@pytest.mark.parametrize("response", ["5", '{"id":"r","output":[5]}'])
+def test_an_error_is_told_though_what_came_before_it_does_not_decode(response: str) -> None:
+    parser = ResponsesParser()
+    created = event(f'{{"type":"response.created","sequence_number":0,"response":{response}}}')
+    assert len(parser.feed(created + event('{"type":"error","sequence_number":1,"message":"no"}'))) == 2
+    with pytest.raises(ProviderError, match="no") as caught:
+        parser.close()
+    assert caught.value.snapshot is None
+
+
 # -- bodies that are no event stream ---------------------------------------------------------------------
 
 ERROR_BODIES: dict[str, tuple[bytes, Facts]] = {
@@ -914,7 +925,8 @@ def test_what_comes_after_the_end_is_noted_and_nothing_else(size: int) -> None:
     assert texts(found) == ["Hello", "!"]
     assert text_of(parser.result()) == ["Hello!"]
     assert verdict(parser) == "complete"
-    assert [(entry.kind, entry.count) for entry in parser.diagnostics] == [("late_event", 3)]
+    (late,) = parser.diagnostics
+    assert (late.kind, late.detail, late.count) == ("late_event", "an event after the end", 3)
 
 
 def test_an_end_mark_may_come_twice() -> None:
@@ -929,6 +941,8 @@ def test_a_late_event_may_be_too_large() -> None:
         assert parser.feed(piece) == []
     assert parser.close() == []
     assert text_of(parser.result()) == ["Hello!"]
+    (late,) = parser.diagnostics
+    assert (late.kind, late.detail, late.count) == ("late_event", "an event after the end", 1)
 
 
 def test_the_end_of_the_body_may_come_late() -> None:
@@ -1010,13 +1024,14 @@ def test_what_follows_an_error_that_waits_takes_the_exact_way() -> None:
     assert not parser.plain
 
 
-def test_an_error_that_waits_is_raised_after_its_explanation() -> None:
+@pytest.mark.parametrize("behind", [b"", STOP])
+def test_an_error_that_waits_is_raised_after_its_explanation(behind: bytes) -> None:
     parser = WaitingParser()
     assert len(parser.feed(WAITS)) == 1
     assert verdict(parser) == "open"
     with pytest.raises(RuntimeError):
         parser.result()
-    (why,) = parser.feed(WHY + STOP)
+    (why,) = parser.feed(WHY + behind)
     assert why.id == "why"
     assert verdict(parser) == "failed"
     with pytest.raises(ProviderError, match="boom"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ssewire import ChatParser, ResponsesParser
+from ssewire import ChatCompletionChunk, ChatParser, ResponsesParser
 from ssewire._parser import BATCH_EVENTS
 from ssewire.chat.repeats import MIN_CHUNKS
 
@@ -113,3 +113,21 @@ def test_an_event_of_a_large_read_is_decoded_once(
     steps = MANY // BATCH_EVENTS if runs else MANY
     expected = {"push": 1, "pull": steps + 1, "_take_queued": steps}
     assert taken == expected | ({} if runs else {"_take": MANY})
+
+
+class Picky(ChatCompletionChunk, frozen=True):
+    """Takes no bad words. What a caller's type may look at is decoded each time."""
+
+    def __post_init__(self) -> None:
+        if any(choice.delta.content == "bad" for choice in self.choices):
+            raise ValueError("a bad word")
+
+
+def test_a_callers_type_may_refuse_what_would_continue_a_run() -> None:
+    parser = ChatParser(type=Picky, malformed="skip")
+    for at in range(WARM):
+        parser.feed(alike(at))
+    bad = alike(0).replace(b'"a"', b'"bad"')
+    assert parser.take(bad, 0.0) is None
+    assert parser.feed(bad + alike(0)) != []
+    assert [(each.detail, each.count) for each in parser.diagnostics] == [("a bad word", 2)]

@@ -25,6 +25,7 @@ from ssewire import (
     AudioPart,
     ChatStream,
     EventDecodeError,
+    EventTooLargeError,
     NotAnEventStreamError,
     PartDelta,
     PartEnd,
@@ -508,6 +509,29 @@ def test_a_parser_takes_another_body(told: bool) -> None:
     assert parser.result() == RESULT
     with pytest.raises(RuntimeError, match="nothing to resume"):
         parser.resume()
+
+
+def test_another_body_has_the_limit_of_the_first() -> None:
+    parser = ResponsesParser(max_event_size=max(map(len, EVENTS)))
+    parser.feed(b"".join(EVENTS[:4]))
+    parser.resume()
+    with pytest.raises(EventTooLargeError):
+        parser.feed(b"data: " + b"a" * 10_000)
+
+
+@pytest.mark.parametrize("before", [b"", b"garbage: 1\n\n"])
+def test_another_body_is_judged_by_what_it_is(before: bytes) -> None:
+    parser = ResponsesParser()
+    parser.feed(before + b"".join(EVENTS[:4]))
+    parser.resume()
+    (event,) = parser.feed(b"error: no\n")
+    parser.abandon()
+    assert (event.type, parser.verdict.value) == ("error", "failed")
+    parser = ResponsesParser()
+    parser.feed(before + b"".join(EVENTS[:4]))
+    parser.resume()
+    assert parser.close() == []
+    assert parser.verdict.value == "truncated"
 
 
 def test_a_parser_whose_error_may_yet_be_explained_has_failed() -> None:

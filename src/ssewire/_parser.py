@@ -591,7 +591,6 @@ class Parser(Generic[E, S]):
         if self._failure is None:
             self._failure = provider_error(error, raw, self.status)
             self._waiting = self.dialect.awaits_explanation(event)
-            self.plain = False
         else:
             self._waiting = False
         if not self._waiting:
@@ -663,7 +662,6 @@ class Parser(Generic[E, S]):
             self._fail(NotAnEventStreamError(self.status, self.headers, body), Verdict.EMPTY)
 
     def _fail(self, error: SSEWireError, verdict: Verdict) -> None:
-        self.plain = False
         self._failure = error
         self._waiting = False
         self._raise_next = True
