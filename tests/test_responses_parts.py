@@ -240,6 +240,15 @@ def test_whatever_events_come_the_laws_hold(payloads: list[dict[str, Any]]) -> N
     check_part_events(told, last_words)  # the server may contradict itself
 
 
+def test_arguments_for_what_turns_out_to_be_a_reasoning_are_a_part_of_their_own() -> None:
+    parts = ResponsesParts()
+    told = parts.apply(event_of("function_call_arguments.done", item_id="r", arguments="a"))
+    item = {"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": "hm"}]}
+    told += parts.apply(event_of("output_item.done", item=item))
+    call, reasoning = check_part_events([*told, *parts.end()])
+    assert (getattr(call, "arguments", None), getattr(reasoning, "text", None)) == ("a", "hm")
+
+
 # -- what single events tell -----------------------------------------------------------------------------
 
 MESSAGE = {"type": "message", "id": "msg_1", "role": "assistant", "content": [], "status": "in_progress"}

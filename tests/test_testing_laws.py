@@ -301,6 +301,15 @@ def test_a_text_in_an_item_that_has_none_adds_up_to_nothing() -> None:
         check_parts("responses", item + text, adds_up=True)
 
 
+def test_a_text_that_the_server_takes_back_need_not_add_up() -> None:
+    text = b'data: {"type":"response.output_text.delta","output_index":7,"content_index":0,"delta":"a"}\n\n'
+    output = b'{"type":"message","id":"m","content":[]}'
+    end = b'data: {"type":"response.completed","response":{"id":"r","status":"completed","output":[%b]}}\n\n'
+    check_parts("responses", text + end % output, adds_up=True)
+    told = b'{"type":"message","id":"m","content":[{"type":"output_text","text":"b"}]}'
+    check_parts("responses", end % told, adds_up=True)  # what is only told in the end has to
+
+
 def test_a_state_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     check_state(RESPONSES, 5, 2)
     check_state(b'data: {"type":"error"}\n\ndata: {"type":"keepalive"}\n\n', 2)

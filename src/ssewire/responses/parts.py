@@ -147,7 +147,7 @@ class _Item:
         self.part: Growing | None = None  # of an item that is a part; of a reasoning, its last part
         self.entries: dict[tuple[str, int], Growing] = {}  # by list and index
         self.closed: set[tuple[str, int]] = set()  # entries that are told whole
-        self.last: tuple[str, int] = PASSING  # of a reasoning: the entry that began last
+        self.last: tuple[str, int] | None = None  # of a reasoning: the entry that began last
         self.command = -1  # of a shell: the last that has begun
 
 
@@ -420,7 +420,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
             facts["summary"] = key[0] == "summary"
         if part_type is ReasoningPart and item.type is items.Reasoning:
             # What is encrypted comes with the end of the item, for its last part: that one stays open.
-            if item.last in item.closed:
+            if item.last is not None and item.last in item.closed:
                 self._finish(item.entries[item.last], found)
             if item.entries or item.part is None:
                 item.part = self._start(ReasoningPart, found, 0, id=item.id)

@@ -13,6 +13,7 @@ from ssewire._dialects import (
     DialectName,
 )
 from ssewire.errors import EventDecodeError, SSEWireError
+from ssewire.responses.compare import DifferenceKind
 from ssewire.responses.events import ResponseEvent
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
     from ssewire._stream import AsyncStream
     from ssewire.parts import PartEvent
+    from ssewire.responses.compare import Difference
 
     PartsTold = tuple[list[PartEvent], str | None]
-    """What is told of the parts, and the text in the end, None where the response does not decode."""
+    """What is told of the parts, and the text in the end, None where nobody can say (`_text`)."""
 
 R = TypeVar("R")
 
@@ -227,12 +229,20 @@ async def _pull_parts_async(dialect: DialectName, reads: list[bytes]) -> PartsTo
 
 
 def _text(read: Any) -> str | None:
-    """The text of the first choice."""
+    """The text of the first choice; None where the response does not decode, or takes something back."""
     try:
+        if hasattr(read, "compare") and any(map(_takes_back, read.compare())):
+            return None
         text: str = read.message().text
     except EventDecodeError:
         return None
     return text
+
+
+def _takes_back(difference: Difference) -> bool:
+    """The server's final object lacks what was streamed, or has something else there."""
+    kinds = (DifferenceKind.MISSING, DifferenceKind.DIFFERENT)
+    return difference.streamed is not None and difference.kind in kinds
 
 
 def _run(coroutine: Coroutine[Any, Any, R]) -> R:

@@ -282,7 +282,7 @@ def check_parts(
         body: The bytes of a response.
         reads: A cutting of the body, as for `check_cutting`.
         adds_up: The texts of the parts are to be the text of the answer, as they are unless events write
-            into items of another type.
+            into items of another type. A server that takes back what it has streamed is not asked.
     """
     told, text = push_parts(dialect, [body])
     states: dict[int, str] = {}
