@@ -5,11 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from streams import FACTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from server import Server
+
+# A usual run tries the same examples each time, so that it fails where something was changed and nowhere else.
+# A long run, and the targets in `fuzz/`, look for what nobody has seen.
+settings.register_profile(
+    "usual",
+    deadline=None,
+    derandomize=FACTOR == 1,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+if settings.get_current_profile_name() == "default":
+    settings.load_profile("usual")
 
 
 @pytest.fixture(scope="session")

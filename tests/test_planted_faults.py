@@ -144,7 +144,7 @@ def plant(tmp_path: Path) -> Callable[[Fault], Path]:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
 def test_a_planted_fault_is_found(fault: Fault, plant: Callable[[Fault], Path]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    environment |= {"PYTHONPATH": str(plant(fault)), "SSEWIRE_PLANTED": "1", "SSEWIRE_EXAMPLES": "8"}
+    environment |= {"PYTHONPATH": str(plant(fault)), "SSEWIRE_PLANTED": "1"}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "--tb=line"]
     done = subprocess.run(
