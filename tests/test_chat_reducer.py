@@ -644,18 +644,19 @@ TOOL_CALLS: dict[str, tuple[list[list[dict[str, Any]]], list[Call], list[str]]] 
 }
 
 
-def test_a_name_in_endless_pieces_stops_growing() -> None:
-    reducer = folded({"choices": [{"delta": {"tool_calls": [passing(index=0, id="a", name="n" * 1000)]}}]})
-    piece = chunk_of({"choices": [{"delta": {"tool_calls": [passing(index=0, name="xy" * 500)]}}]})
+@pytest.mark.parametrize(
+    ("size", "more"), [(1000, 65), (1024, 63)]
+)  # 64 Ki characters, and what begins below
+def test_a_name_in_endless_pieces_stops_growing(size: int, more: int) -> None:
+    reducer = folded({"choices": [{"delta": {"tool_calls": [passing(index=0, id="a", name="n" * size)]}}]})
+    piece = "xy" * (size // 2)
     for _ in range(100):
-        reducer.apply(piece)
+        reducer.apply(chunk_of({"choices": [{"delta": {"tool_calls": [passing(index=0, name=piece)]}}]}))
     reducer.apply(chunk_of({"choices": [{"delta": {"tool_calls": [passing("{}", index=0)]}}]}))
     call = reducer.snapshot().choices[0].message.tool_calls
     assert call is not None
-    assert call[0].function == Function(
-        "n" * 1000 + "xy" * 500 * 65, "{}"
-    )  # 64 Ki characters, and what begins below
-    assert [(each.kind, each.count) for each in reducer.diagnostics] == [("tool_call_name", 35)]
+    assert call[0].function == Function("n" * size + piece * more, "{}")
+    assert [(each.kind, each.count) for each in reducer.diagnostics] == [("tool_call_name", 100 - more)]
 
 
 @pytest.mark.parametrize(("chunks", "calls", "noted"), TOOL_CALLS.values(), ids=TOOL_CALLS.keys())

@@ -620,6 +620,12 @@ class Kind(msgspec.Struct, tag="kind"):
             ["novel", {"type": "new", "a": [1.5]}],
             ["unknown type 'new' at $.v"],
         ),
+        (
+            Kind,
+            b'{"type":"new","a":"\\ud83d"}',
+            ["novel", {"type": "new", "a": "\ud83d"}],
+            ["lone surrogate at $.v.a", "unknown type 'new' at $.v"],
+        ),
     ],
 )
 def test_a_callers_type_is_repaired_too(

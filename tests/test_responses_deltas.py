@@ -145,6 +145,13 @@ CLOSE_CALLS = {
         {**ADDED, "output_index": None, "sequence_number": 1, "item": {"type": "message", "id": "n"}},
         *(text(at, output_index=None) for at in (2, 3, 4)),
     ],
+    "one of two that grow, no index": [
+        {**ADDED, "output_index": None, "sequence_number": 0},
+        text(1, output_index=None),
+        {**ADDED, "output_index": None, "sequence_number": 2, "item": {"type": "message", "id": "n"}},
+        text(3, output_index=None, item_id="n"),
+        *(text(at, output_index=None) for at in (4, 5, 6)),
+    ],
     "another kind": [text(0), text(1), delta("refusal", 2, delta="a", content_index=0)],
     "the same part, a number too far": [text(0), text(1), text(3)],
     "the same part, the same number": [text(0), text(1), text(1)],

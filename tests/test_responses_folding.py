@@ -497,6 +497,30 @@ def test_what_adds_an_item_late_says_its_type_and_its_status() -> None:
     assert kinds(reducer) == ["missing_item", "item_added_again"]
 
 
+@pytest.mark.parametrize(
+    ("payload", "item"),
+    [
+        (
+            event("refusal.done", content_index=0, refusal="no"),
+            {"type": "message", "content": [{"type": "refusal", "refusal": "no"}]},
+        ),
+        (
+            event("reasoning_summary_text.done", summary_index=0, text="hm"),
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]},
+        ),
+        (event("custom_tool_call_input.done", input="x"), {"type": "custom_tool_call", "input": "x"}),
+    ],
+)
+def test_a_text_may_come_with_its_end_alone(payload: Payload, item: Payload) -> None:
+    (made,) = plain(fold(payload))["output"]
+    assert {name: made[name] for name in item} == item
+
+
+def test_the_first_event_may_name_neither_index_nor_id() -> None:
+    reducer = fold(event("output_text.delta", None, content_index=0, delta="a"))
+    assert plain(reducer)["output"][0]["content"][0]["text"] == "a"
+
+
 def test_items_without_index_are_counted_on() -> None:
     reducer = fold(
         added(CALL, None),
