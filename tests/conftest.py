@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from server import Server
 
-# A usual run tries the same examples each time, so that it fails where something was changed and nowhere else.
-# A long run, and the targets in `fuzz/`, look for what nobody has seen.
+# A usual run tries the same examples each time, so that it fails where something was changed, and nowhere
+# else. A long run, and the targets in `fuzz/`, look for what nobody has seen.
 settings.register_profile(
     "usual",
     deadline=None,
