@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calls import calls_of
 from shared import broken_texts, fitting, written
 from ssewire import ChatCompletion, ChatCompletionChunk, ChatDecoder, ChatReducer, EventDecodeError
 from ssewire._wire.tokenizer import ServerSentEvent
@@ -1030,6 +1032,24 @@ def test_another_name_for_a_call_is_ignored_and_noted(called: Any) -> None:
         "name 'g' ignored: the call is 'f'",
         2,
     )
+
+
+@pytest.mark.parametrize(
+    ("delta", "steps"),
+    [
+        ({"content": "a"}, ["Fields.merge", "Text.add"]),
+        ({"content": "a", "role": "assistant"}, ["Fields.merge", "First.add", "Fields.merge", "Text.add"]),
+        ({"tool_calls": [passing("{", index=0)]}, ["ToolCalls.apply", "Called.add", "Text.add"]),
+    ],
+)
+def test_what_most_deltas_bring_is_folded_without_a_look_at_each_field(
+    delta: dict[str, Any], steps: list[str]
+) -> None:
+    begun = {"role": "assistant", "content": "", "tool_calls": [passing("", index=0, id="x", name="f")]}
+    reducer = folded(*({"id": "c", "choices": [{"index": 0, "delta": each}]} for each in (begun, delta)))
+    chunk = chunk_of({"id": "c", "choices": [{"index": 0, "delta": delta}]})
+    calls = calls_of(partial(reducer.apply, chunk)).python
+    assert calls == ["ChoicesReducer.apply", "_Choice.apply", "_Choice._apply_delta", *steps]
 
 
 def test_chunks_that_were_folded_by_the_fast_way_are_counted() -> None:

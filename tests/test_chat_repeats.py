@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calls import calls_of
 from shared import CHAT_BODIES, Body
 from ssewire import ChatCompletionChunk, ChatParser, ChatReducer, ChatStream, ServerSentEvent, SSEWireError
 from ssewire._dialect import NoRun
@@ -19,7 +20,6 @@ from ssewire.chat.repeats import MAX_VAIN_LESSONS, MIN_CHUNKS, Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
 
     from ssewire._dialect import Dialect
 
@@ -328,19 +328,7 @@ def test_a_plain_text_makes_two_calls() -> None:
     learn(fast, reducer, payload('"Hello"'))
     assert fast.take(ServerSentEvent(payload('"a"'))) is not None
     read = b"data: %b\n\n" % payload('"b"')
-    calls: list[str] = []
-
-    def see(frame: FrameType, event: str, _called: object) -> None:
-        if event == "call":
-            calls.append(frame.f_code.co_name)
-
-    before = sys.getprofile()
-    sys.setprofile(see)
-    try:
-        fast.take_read(read)
-    finally:
-        sys.setprofile(before)
-    assert calls == ["take_read", "_make"]
+    assert calls_of(partial(fast.take_read, read)).python == ["Repeats.take_read", "Repeats._make"]
 
 
 def test_a_stream_that_repeats_itself_now_and_then_is_never_left_alone() -> None:

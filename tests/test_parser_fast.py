@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from calls import calls_of
 from ssewire import ChatCompletionChunk, ChatParser, ResponsesParser
 from ssewire._parser import BATCH_EVENTS
 from ssewire.chat.repeats import MIN_CHUNKS
@@ -18,29 +18,17 @@ if TYPE_CHECKING:
 
     from ssewire._parser import Parser
 
-STEPS = ("push", "pull", "_take_queued", "_take")
+STEPS = ("push", "pull", "_take_queued", "_take", "decode")
 MANY = 3 * BATCH_EVENTS
 WARM = MIN_CHUNKS + 2
 """After so many chunks alike a run of them has begun."""
 
 
-def counted(work: Callable[[], object]) -> dict[str, int]:
+def counted(work: Callable[[], object]) -> Counter[str]:
     """How often the parser's steps are taken, and how often something is decoded."""
-    taken: Counter[str] = Counter()
-
-    def see(frame: Any, event: str, called: Any) -> None:
-        if event == "call" and frame.f_code.co_name in STEPS:
-            taken[frame.f_code.co_name] += 1
-        elif event == "c_call" and called.__name__ == "decode":
-            taken["decode"] += 1
-
-    before = sys.getprofile()
-    sys.setprofile(see)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return dict(taken)
+    calls = calls_of(work)
+    names = [name.removeprefix("Parser.") for name in calls.python]
+    return Counter(name for name in [*names, *calls.c] if name in STEPS)
 
 
 def read(payload: object) -> bytes:

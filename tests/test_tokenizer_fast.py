@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from calls import calls_of
 from reference import interpret
 from ssewire import ServerSentEvent, Tokenizer
 
@@ -144,25 +144,14 @@ def test_comments_before_an_event_are_skipped(read: bytes, rest: bytes) -> None:
 
 # -- reads of many events --------------------------------------------------------------------------------
 
-STEPS = ("_read_mixed", "_read_lines", "_read_line", "_end_line", "_dispatch")
+STEPS = ("read_mixed", "read_lines", "read_line", "end_line", "dispatch")
 """The steps that a read of events that are all alike does without."""
 
 
 def steps_of(work: Callable[[], object]) -> str:
     """The steps that are taken, in order."""
-    taken: list[str] = []
-
-    def see(frame: Any, event: str, _called: object) -> None:
-        if event == "call" and frame.f_code.co_name in STEPS:
-            taken.append(frame.f_code.co_name[1:])
-
-    before = sys.getprofile()
-    sys.setprofile(see)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return " ".join(taken)
+    names = (name.removeprefix("Tokenizer._") for name in calls_of(work).python)
+    return " ".join(name for name in names if name in STEPS)
 
 
 MANY = b"data: c\n\n" * 5

@@ -275,7 +275,7 @@ class Tokenizer:
         while self.fresh and data[at : at + 1] == b":":
             end = data.find(b"\n", at)
             # A CR that is alone ends the comment.
-            if end < 0 or _CR in data[at : end - 1]:
+            if end == -1 or _CR in data[at : end - 1]:
                 break
             at = end + 1
             if data[at : at + 1] == b"\n":
