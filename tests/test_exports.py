@@ -85,7 +85,7 @@ def test_importing_brings_in_nothing_that_it_does_not_need(compiled: dict[str, s
 
 
 def test_importing_takes_less_than_60_ms(compiled: dict[str, str]) -> None:
-    program = "import time; t = time.perf_counter(); import ssewire; print(time.perf_counter() - t)"
+    program = "import time; t = time.process_time(); import ssewire; print(time.process_time() - t)"
     times: list[float] = []
     for _ in range(20):  # a busy machine makes it slower, nothing makes it faster
         times.append(float(run(program, compiled)))
