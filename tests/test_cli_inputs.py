@@ -45,6 +45,19 @@ def test_names_mean_files(folder: Path, names: list[str], found: list[File]) -> 
     assert list(expand(names)) == [file.name for file in found]
 
 
+def test_what_is_hidden_is_read_where_it_is_named(folder: Path) -> None:
+    for name in (".git/one.sse", "a/.kept/two.sse", "a/.one.sse"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(BODY)
+    assert list(expand(["."])) == FOUND
+    assert list(expand(["**/*.sse"])) == ["a/one.sse"]
+    assert list(expand([".git", "a/.one.sse", "a/.kept/*"])) == [
+        ".git/one.sse",
+        "a/.one.sse",
+        "a/.kept/two.sse",
+    ]
+
+
 def test_a_circle_of_links_is_gone_through_once(folder: Path) -> None:
     os.symlink(folder, folder / "a" / "circle")
     assert list(expand(["."])) == FOUND

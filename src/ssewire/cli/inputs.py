@@ -53,7 +53,10 @@ def expand(names: Iterable[str], suffixes: tuple[str, ...] = FOLDER_SUFFIXES) ->
 
 
 def find(names: Iterable[str], suffixes: tuple[str, ...] = FOLDER_SUFFIXES) -> Iterator[File]:
-    """The files meant: of a folder all with a suffix below it, of a pattern all matches, the rest as is."""
+    """The files meant: of a folder all with a suffix below it, of a pattern all matches, the rest as is.
+
+    Neither a folder nor a pattern means hidden files, or what is in hidden folders, unless it names them.
+    """
     for name in names:
         if name == STDIN or os.path.isfile(name):
             yield File(name)
@@ -79,10 +82,20 @@ def _in_folder(folder: str, suffixes: tuple[str, ...]) -> list[File]:
     def unreadable(error: OSError) -> None:
         found.append(error.filename)  # as a file: who opens it, tells why
 
-    for path, _, names in os.walk(folder, onerror=unreadable):
-        paths = [str(Path(path, name)) for name in names if name.lower().endswith(suffixes)]
+    for path, folders, names in os.walk(folder, onerror=unreadable):
+        folders[:] = [each for each in folders if not _is_hidden(each)]
+        paths = [
+            str(Path(path, name))
+            for name in names
+            if name.lower().endswith(suffixes) and not _is_hidden(name)
+        ]
         found += [each for each in paths if os.path.isfile(each) or os.path.islink(each)]
     return [File(name, searched=True) for name in sorted(found)]
+
+
+def _is_hidden(name: str) -> bool:
+    """As for a pattern of the shell: what belongs to a tool, such as the copies that an editor keeps."""
+    return name.startswith(".")
 
 
 def captures_of(
