@@ -93,7 +93,8 @@ def test_an_event_that_is_nested_too_deep_to_be_folded_is_malformed(monkeypatch:
         patch.setattr(ChatReducer, "apply", apply)
         parser = ChatParser()
         with pytest.raises(EventDecodeError, match="too deep") as told:
-            parser.feed(hello + b"\n\n")
+            parser.feed(b"event: chunk\n" + hello + b"\n\n")
+        assert (told.value.raw, told.value.event) == (hello.removeprefix(b"data: "), "chunk")
         assert (told.value.ordinal, type(told.value.__cause__)) == (1, RecursionError)
         skipping = ChatParser(malformed="skip")
         assert skipping.feed(hello + b"\n\n") == []

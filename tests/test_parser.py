@@ -763,6 +763,15 @@ def test_unknown_lines_before_the_end_mark_are_nothing() -> None:
     assert run(ChatParser(), b"novel: 1\n\n" + END).verdict == "no_finish"
 
 
+def test_the_start_of_a_body_is_kept_until_an_event_has_come() -> None:
+    parser = ChatParser()
+    parser.feed(b": ping\n\n")
+    parser.feed(HELLO)
+    assert bytes(parser._head) == b": ping\n\n" + HELLO
+    parser.feed(HELLO * 10)
+    assert bytes(parser._head) == b": ping\n\n" + HELLO
+
+
 # -- malformed events ------------------------------------------------------------------------------------
 
 

@@ -127,6 +127,11 @@ def test_a_long_answer_is_stamped_read_by_read(count: int) -> None:
     assert timing.gaps == tuple(later - earlier for earlier, later in pairwise(times))
 
 
+@pytest.mark.parametrize("last", [b": ping\n\n", b"data: cut", END, chunk("b") + chunk("c")])
+def test_the_last_byte_is_in_whatever_came_last(last: bytes) -> None:
+    assert timing_of([chunk("a"), chunk("b"), last]).last_byte == 3.0
+
+
 def test_a_long_answer_in_one_read_has_no_gaps() -> None:
     timing = timing_of([chunk("a") * 100, chunk("b") * 100])
     assert (timing.first_token, timing.last_token, timing.gaps) == (1.0, 2.0, (1.0,))

@@ -318,13 +318,13 @@ class Parser(Generic[E, S]):
     def _reopen(self) -> None:
         """Take another body, which goes on where the one before was cut; of that, nothing is left."""
         self._shut()
+        self._unknown_fields = _UnknownFields(self._queue)
         self._tokenizer = Tokenizer(
             max_event_size=self._max_event_size, on_unknown_field=self._unknown_fields.take
         )
-        self._unknown_fields.foreign = False
         self._run = self.dialect.run(self._reducer, self._decode_strictly)
         self._decoded = self._failure = None
-        self._ahead = []
+        self._ahead.clear()
         self._closed = self._deaf = self._cut = self._seen = self._raise_next = False
         self._head.clear()
         self.verdict = Verdict.OPEN
@@ -446,7 +446,7 @@ class Parser(Generic[E, S]):
             else:
                 self.stopwatch.event(token=any(pieces))
         if not self._run.pieces:
-            self._ahead = []
+            self._ahead.clear()
 
     # -- what has arrived --------------------------------------------------------------------------------
 
