@@ -1,13 +1,12 @@
-"""Fixtures that several test modules share."""
+"""What several test modules share."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
-
-from streams import FACTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 settings.register_profile(
     "usual",
     deadline=None,
-    derandomize=FACTOR == 1,
+    derandomize="SSEWIRE_EXAMPLES" not in os.environ,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -232,7 +232,7 @@ class Trial:
         self.report = report
         self.early: set[str] = set()
 
-    def pytest_sessionstart(self) -> None:
+    def pytest_load_initial_conftests(self) -> None:
         """See what is called before the tests: a change of that would come too late."""
         file = str(SOURCE / self.name)
         sys.settrace(partial(note, file, self.early))

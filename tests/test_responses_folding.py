@@ -517,7 +517,7 @@ def test_a_text_may_come_with_its_end_alone(payload: Payload, item: Payload) -> 
 
 
 def test_the_first_event_may_name_neither_index_nor_id() -> None:
-    reducer = fold(event("output_text.delta", None, content_index=0, delta="a"))
+    reducer = fold(event("output_text.delta", None, item_id="", content_index=0, delta="a"))
     assert plain(reducer)["output"][0]["content"][0]["text"] == "a"
 
 
