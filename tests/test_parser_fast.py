@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from ssewire._parser import Parser
 
-STEPS = ("push", "pull", "_take_queued", "_take", "decode")
+STEPS = ("push", "pull", "_take_queued", "_take", "decode", "Tokenizer.take_plain")
 MANY = 3 * BATCH_EVENTS
 WARM = MIN_CHUNKS + 2
 """After so many chunks alike a run of them has begun."""
@@ -57,6 +58,11 @@ def elsewhere(at: int) -> bytes:
     return read({"type": kind, **place, "sequence_number": at, "delta": "a", "logprobs": []})
 
 
+def now_and_then(at: int) -> bytes:
+    """A delta that goes somewhere else every few events."""
+    return elsewhere(at // 4).replace(b'"sequence_number": %d' % (at // 4), b'"sequence_number": %d' % at)
+
+
 CASES: list[tuple[type[Parser[Any, Any]], Callable[[int], bytes], bool]] = [
     (ChatParser, alike, True),
     (ChatParser, unlike, False),
@@ -82,7 +88,37 @@ def test_a_live_event_is_decoded_once_and_needs_no_queue(
 
     taken = counted(work)
     assert None not in found
-    assert taken == {"decode": MANY} | ({} if runs else {"_take": MANY})
+    expected = {"decode": MANY} if runs else {"decode": MANY, "_take": MANY}
+    repeated = parser_type is ChatParser and runs  # there is no need to tokenize what repeats the last read
+    assert taken == expected | ({} if repeated else {"Tokenizer.take_plain": MANY})
+
+
+QUEUED = ("Tokenizer.take_plain", "push", "pull", "_take_queued")
+
+
+@pytest.mark.parametrize(("spare", "steps"), [(0, {}), (-1, dict.fromkeys(QUEUED, 1))])
+def test_a_read_as_large_as_an_event_may_be_takes_the_fast_way(spare: int, steps: dict[str, int]) -> None:
+    parser = ChatParser(max_event_size=len(alike(0)) + spare)
+    for at in range(WARM):
+        parser.feed(alike(at))
+    assert counted(partial(parser.take, alike(0), 0.0)) == {"decode": 1} | steps
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_ends_a_run_is_decoded_once(live: bool) -> None:
+    parser = ResponsesParser()
+    for at in range(WARM):
+        parser.feed(now_and_then(at))
+    reads = [now_and_then(at) for at in range(WARM, WARM + MANY)]
+    found: list[Any] = []
+
+    def work() -> None:
+        for each in reads if live else [b"".join(reads)]:
+            found.extend(parser.feed(each))
+
+    taken = counted(work)
+    assert len(found) == taken["decode"] == MANY
+    assert taken["_take"] == MANY // 4
 
 
 @pytest.mark.parametrize(
