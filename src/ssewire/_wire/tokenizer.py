@@ -216,6 +216,7 @@ class Tokenizer:
         """
         self.check()
         events: list[ServerSentEvent] = []
+        self.fresh = False
         if self._closed:
             return events
         if flush:
