@@ -268,6 +268,17 @@ def test_objects_are_laid_over_one_another(values: list[Any], result: Any) -> No
     assert merged(Merged(), *values) == result
 
 
+def test_what_was_laid_over_is_neither_shared_nor_changed() -> None:
+    first, second = {"a": 1}, {"b": 2}
+    fold = Merged()
+    fold.add(first)
+    before = fold.value()
+    fold.add(second)
+    assert (before, first, second) == ({"a": 1}, {"a": 1}, {"b": 2})
+    assert fold.value() == {"a": 1, "b": 2}
+    assert fold.value() is not fold.value()
+
+
 # -- reasoning details -----------------------------------------------------------------------------------
 
 

@@ -158,6 +158,10 @@ def tool_calls_without_index(count: int) -> bytes:
     )
 
 
+def groq(count: int) -> bytes:
+    return b"".join(event({"choices": [], "x_groq": {f"k{at}": at}}) for at in range(count))
+
+
 def malformed(count: int) -> bytes:
     return b"".join(b"data: {oops%d\n\n" % at for at in range(count))
 
@@ -222,6 +226,7 @@ ROWS: list[tuple[Callable[[int], bytes], int, str, str]] = [
         for make in (comments, named, crlf)
         for cut in ("live", "97 bytes", "1460 bytes")
     ],
+    (groq, 500, "live", "parse"),
     *[(malformed, 500, cut, "stream") for cut in ("live", "1460 bytes")],
     *[(make, 500, "97 bytes", way) for make in (only_comments, crs) for way in ("tokenize", "stream")],
     *[

@@ -214,14 +214,16 @@ class Merged:
     def add(self, value: Any) -> None:
         """Lay it over what is there."""
         value = without_halves(value)
-        if isinstance(value, dict) and isinstance(self._held, dict):
-            self._held = self._held | {key: each for key, each in value.items() if each is not None}
-        else:
+        if not isinstance(value, dict):
             self._held = value
+        elif isinstance(self._held, dict):
+            self._held.update((key, each) for key, each in value.items() if each is not None)
+        else:
+            self._held = dict(value)
 
     def value(self) -> Any:
         """The object."""
-        return self._held
+        return dict(self._held) if isinstance(self._held, dict) else self._held
 
 
 class ReasoningDetails:
