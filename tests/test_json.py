@@ -560,6 +560,21 @@ def test_what_a_callers_type_refuses_stays_refused(annotation: Any, value: bytes
         decoder.decode(b'{"v":%s}' % value)
 
 
+class Versioned(msgspec.Struct, tag=1, tag_field="v"):
+    a: int = 0
+
+
+class Listed(msgspec.Struct, array_like=True):
+    a: int = 0
+
+
+@pytest.mark.parametrize("type_", [Versioned, Listed])
+@pytest.mark.parametrize("raw", [b"{x", b'{"v":1,"a":"b"}', b'["b"]'])
+def test_what_the_lenient_way_knows_nothing_about_is_refused_strictly(type_: Any, raw: bytes) -> None:
+    with pytest.raises(EventDecodeError):
+        PayloadDecoder(type_).decode(raw)
+
+
 class Picky(msgspec.Struct):
     a: int
 

@@ -263,7 +263,7 @@ def builder(annotation: Any) -> Build:
     return _Builders(inspect).of(inspect.type_info(annotation))
 
 
-class _Unsupported(Exception):
+class _Unsupported(ValueError):
     """A type that the lenient way knows nothing about."""
 
 
