@@ -342,6 +342,13 @@ def test_a_stream_that_repeats_itself_now_and_then_is_never_left_alone() -> None
     assert len(fast.pieces) > 10
 
 
+def test_between_two_events_of_a_read_a_snapshot_is_made_once() -> None:
+    stream = ChatStream([b"data: %b\n\n" % payload('"a"') * 10])
+    for number, _ in enumerate(stream, 1):
+        assert stream.snapshot() is stream.snapshot()
+        assert stream.snapshot().choices[0].message.content == "a" * number
+
+
 def test_a_callers_type_takes_the_exact_way() -> None:
     class Mine(ChatCompletionChunk, frozen=True):
         novel: int = 0

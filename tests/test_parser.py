@@ -763,6 +763,23 @@ def test_unknown_lines_before_the_end_mark_are_nothing() -> None:
     assert run(ChatParser(), b"novel: 1\n\n" + END).verdict == "no_finish"
 
 
+def test_bytes_need_not_lie_side_by_side() -> None:
+    spread = memoryview(b"".join(b"%c_" % byte for byte in HELLO))[::2]
+    assert not spread.contiguous
+    assert texts(ChatParser().feed(spread)) == ["Hello"]
+
+
+def test_an_error_that_is_raised_again_is_as_short_as_the_first() -> None:
+    parser = ChatParser()
+    parser.feed(ERROR)
+    lengths: list[int] = []
+    for _ in range(5):
+        with pytest.raises(ProviderError) as caught:
+            parser.result()
+        lengths.append(len(caught.traceback))
+    assert lengths == [lengths[0]] * 5
+
+
 def test_the_start_of_a_body_is_kept_until_an_event_has_come() -> None:
     parser = ChatParser()
     parser.feed(b": ping\n\n")

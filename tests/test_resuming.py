@@ -511,6 +511,21 @@ def test_a_parser_takes_another_body(told: bool) -> None:
         parser.resume()
 
 
+def test_an_event_without_a_type_may_have_been_cut_before_its_name() -> None:
+    first, name, data = EVENTS[0], b"event: response.in_progress", b'data: {"sequence_number":1}'
+    for body in (data, data + b"\n", data + b"\neve"):
+        parser = ResponsesParser()
+        parser.feed(first + body)
+        assert parser.close() == []
+        assert parser.verdict is Verdict.TRUNCATED
+        assert "cut_event" in [each.kind for each in parser.diagnostics]
+        assert parser.resume() == 0
+        (event,) = parser.feed(data + b"\n" + name + b"\n\n")
+        assert event.type == "response.in_progress"
+    named = ResponsesParser()
+    assert len(named.feed(first + data + b"\n" + name) + named.close()) == 2
+
+
 def test_another_body_has_the_limit_of_the_first() -> None:
     parser = ResponsesParser(max_event_size=max(map(len, EVENTS)))
     parser.feed(b"".join(EVENTS[:4]))

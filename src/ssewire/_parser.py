@@ -238,7 +238,7 @@ class Parser(Generic[E, S]):
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"a stream is read in bytes, not in {type(data).__name__}")
         if not self._seen and len(self._head) < MAX_HEAD_BYTES:
-            self._head += data[: MAX_HEAD_BYTES - len(self._head)]
+            self._head += bytes(data[: MAX_HEAD_BYTES - len(self._head)])
         if len(data) <= BLOCK_BYTES:
             self._tokenize(data)
         else:
@@ -437,6 +437,8 @@ class Parser(Generic[E, S]):
         if not self._run.pieces:
             return
         count = len(self._run.pieces) - length_hint(self.ready)
+        if not count:
+            return
         pieces = self._run.fold(count)
         self._log.ordinal += count
         if self.stopwatch is not None:
@@ -575,9 +577,7 @@ class Parser(Generic[E, S]):
 
     def _take_tail(self, wire: ServerSentEvent) -> E | None:
         """Take the event that came without its blank line, if it is whole."""
-        try:
-            self._decode(wire.data, wire.event)
-        except EventDecodeError:
+        if not self._is_whole(wire):
             self._cut = True
             self._log.ordinal += 1
             self._log.note("cut_event", "the body ends inside an event")
@@ -585,6 +585,14 @@ class Parser(Generic[E, S]):
         event = self._take(wire)
         self._log.note("unterminated", "the last event came without its blank line")
         return event
+
+    def _is_whole(self, wire: ServerSentEvent) -> bool:
+        """Whether an event that the end of the body completed is all that was sent."""
+        try:
+            self._decode(wire.data, wire.event)
+        except EventDecodeError:
+            return False
+        return True
 
     def _note_error(self, event: E, error: Any, raw: bytes) -> None:
         """An event tells an error, or explains the one before."""
@@ -668,10 +676,11 @@ class Parser(Generic[E, S]):
         self.verdict = verdict
 
     def _told(self, error: SSEWireError) -> SSEWireError:
+        """An error as it is to be raised: with what has arrived, and without the steps of the last time."""
         # A response that was not looked at until now may not decode; the error at hand is the one to tell.
         with contextlib.suppress(EventDecodeError):
             error.snapshot = self.snapshot()
-        return error
+        return error.with_traceback(None)
 
 
 _REASONS: Final = {

@@ -21,6 +21,7 @@ from ssewire.responses.response import Response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ssewire._wire.tokenizer import ServerSentEvent
     from ssewire.responses.reducer import ResponsesReducer
 
 DEFAULT_ATTEMPTS: Final = 3
@@ -105,6 +106,13 @@ class ResumableParser(Parser[AnyEvent, Response]):
         self._came_before = self._responses.came_before
         self._resumed = True
         self._reopen()
+
+    def _is_whole(self, wire: ServerSentEvent) -> bool:
+        if not super()._is_whole(wire):
+            return False
+        event, _ = self._decode(wire.data, wire.event)
+        # Of one without a type, the line that names it may have been to come.
+        return getattr(event, "type", None) != "message"
 
     def _settle(
         self, *, ended: bool = False, broken: bool = False, cause: SSEWireError | None = None
