@@ -46,7 +46,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
     """The provider sent an error."""
     CLOSED = "closed"
-    """The caller closed the stream, broke off or was cancelled before the end."""
+    """It was left before the end: by the caller, or because an event was malformed or too large."""
     EMPTY = "empty"
     """The body ended without an event."""
 
