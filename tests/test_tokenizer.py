@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import completion_offsets, first_overflow, interpret
-from ssewire import ServerSentEvent, Tokenizer
+from ssewire import ChatParser, ServerSentEvent, Tokenizer
 from ssewire.errors import EventTooLargeError, SSEWireError
 from ssewire.testing import cut, cuttings, every_cutting, wire_streams
 from wire_cases import BOM, CASES, Case, ev
@@ -815,6 +815,13 @@ def test_the_limit_is_16_mib_unless_told() -> None:
     with pytest.raises(EventTooLargeError) as caught:
         Tokenizer().feed(b"data: " + value + b"x")
     assert (caught.value.limit, caught.value.position) == (16 * MIB, 16 * MIB + 6)
+
+
+def test_a_limit_below_nothing_is_refused() -> None:
+    for make in (Tokenizer, ChatParser):
+        with pytest.raises(ValueError, match=r"^max_event_size is a number of bytes or None, not -1$"):
+            make(max_event_size=-1)
+    assert Tokenizer(max_event_size=0).feed(b"data:\n\n") == [ServerSentEvent(b"")]
 
 
 def test_without_a_limit_an_event_may_be_larger() -> None:

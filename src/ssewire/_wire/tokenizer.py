@@ -77,6 +77,9 @@ class Tokenizer:
         on_comment: Called with the bytes after the colon of each comment, at its line end.
         on_unknown_field: Called with the name and the value of each field that the standard ignores, at its
             line end. What the callbacks get is cut at 64 KiB each.
+
+    Raises:
+        ValueError: The limit is negative.
     """
 
     __slots__ = (
@@ -109,6 +112,8 @@ class Tokenizer:
         on_comment: Callable[[bytes], object] | None = None,
         on_unknown_field: Callable[[bytes, bytes], object] | None = None,
     ) -> None:
+        if max_event_size is not None and max_event_size < 0:
+            raise ValueError(f"max_event_size is a number of bytes or None, not {max_event_size}")
         self.last_event_id = ""
         """The last event ID, as of the last blank line."""
         self.retry: int | None = None
