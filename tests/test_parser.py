@@ -17,6 +17,7 @@ from ssewire import (
     ChatCompletion,
     ChatCompletionChunk,
     ChatParser,
+    CompletionsParser,
     Diagnostic,
     EmptyStreamError,
     EventDecodeError,
@@ -41,6 +42,7 @@ from ssewire._parser import MAX_HEAD_BYTES, Parser
 from ssewire._wire.tokenizer import ServerSentEvent
 from ssewire.chat.dialect import CHAT
 from ssewire.events import MAX_DETAIL_CHARS, MAX_DIAGNOSTICS, DiagnosticLog
+from ssewire.testing import make_chat_body, make_completions_body, make_responses_body
 
 
 def event(data: str) -> bytes:
@@ -1256,6 +1258,31 @@ def test_a_stream_cannot_grow_its_diagnostics() -> None:
     run(parser, body)
     assert len(parser.diagnostics) <= MAX_DIAGNOSTICS + 1
     assert sum(entry.count for entry in parser.diagnostics) == 499
+
+
+BODIES: dict[str, bytes] = {
+    "chat": make_chat_body(text="Hello there"),
+    "completions": make_completions_body(text="Hello there"),
+    "responses": make_responses_body(text="Hello there"),
+}
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+@pytest.mark.parametrize("parser_type", [ChatParser, CompletionsParser, ResponsesParser])
+@pytest.mark.parametrize("name", BODIES)
+def test_a_stream_of_another_api_is_noted(name: str, parser_type: type[Parser[Any, Any]], size: int) -> None:
+    parser = parser_type()
+    run(parser, *pieces(BODIES[name], size))
+    own = parser_type.dialect.name
+    foreign = [] if name == own else [("foreign_event", f"the first event is none of the {own} API")]
+    assert [(each.kind, each.detail) for each in parser.diagnostics] == foreign
+
+
+@pytest.mark.parametrize("first", ["[]", '"text"', '{"object":"chat.next_year"}', '{"choices":[]}'])
+def test_a_stream_without_a_text_is_not_foreign_for_that(first: str) -> None:
+    parser = ChatParser()
+    run(parser, event(first) + END)
+    assert "foreign_event" not in kinds(parser)
 
 
 # -- which dialect ---------------------------------------------------------------------------------------

@@ -161,6 +161,7 @@ class Parser(Generic[E, S]):
         self._seen = False  # an event came that was more than a heartbeat
         self._cut = False  # the body ended inside an event
         self._head = bytearray()  # the start of the body, while no event has come
+        self._first = b""  # the data of the first event
 
     # -- steps -------------------------------------------------------------------------------------------
 
@@ -546,7 +547,9 @@ class Parser(Generic[E, S]):
                     self._log.note("repaired", repair)
         if event is None:
             return None
-        self._seen = True
+        if not self._seen:
+            self._seen = True
+            self._first = raw
         if self._came_before is not None and event is not DONE and self._came_before(event):
             return None
         if self._waiting and (event is DONE or not self.dialect.explains(event)):
@@ -646,7 +649,15 @@ class Parser(Generic[E, S]):
             self._explain_foreign_body()
         else:
             self.verdict = Verdict.EMPTY
+        if self._failure is None and not self._reducer.tokens:
+            self._note_foreign()
         self._drop_late()
+
+    def _note_foreign(self) -> None:
+        """Nothing came to be read: perhaps the events are those of another API."""
+        payload = payload_or_text(self._first)
+        if isinstance(payload, dict) and not self.dialect.claims(payload):
+            self._log.note("foreign_event", f"the first event is none of the {self.dialect.name} API")
 
     def _drop_late(self) -> None:
         """What comes after the end is no event any more, but it is noted."""
