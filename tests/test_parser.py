@@ -1271,7 +1271,7 @@ BODIES: dict[str, bytes] = {
 @pytest.mark.parametrize("parser_type", [ChatParser, CompletionsParser, ResponsesParser])
 @pytest.mark.parametrize("name", BODIES)
 def test_a_stream_of_another_api_is_noted(name: str, parser_type: type[Parser[Any, Any]], size: int) -> None:
-    parser = parser_type()
+    parser: Any = parser_type()
     run(parser, *pieces(BODIES[name], size))
     own = parser_type.dialect.name
     foreign = [] if name == own else [("foreign_event", f"the first event is none of the {own} API")]
