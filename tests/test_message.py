@@ -148,6 +148,21 @@ def test_whatever_is_streamed_in_both_shapes_makes_equal_messages(
     assert messages[0].text == (text or "")
 
 
+@pytest.mark.parametrize("call_id", ["call_0", ""])
+def test_calls_that_come_whole_are_as_many_as_there_are(call_id: str) -> None:
+    calls = [
+        chat.ToolCall(call_id, function=chat.Function("a", '{"x":1}')),
+        chat.ToolCall(call_id, type="custom", custom=chat.Custom("b", "y")),
+        chat.ToolCall(call_id, function=chat.Function("b", "")),
+    ]
+    choice = chat.Choice(message=chat.Message(tool_calls=calls), finish_reason="tool_calls")
+    assert chat.message_of(chat.ChatCompletion(choices=[choice])).parts == [
+        ToolCallPart(index=0, call_id=call_id, name="a", arguments='{"x":1}', ended=True),
+        ToolCallPart(index=1, kind="custom", call_id=call_id, name="b", arguments="y", ended=True),
+        ToolCallPart(index=2, call_id=call_id, name="b", ended=True),
+    ]
+
+
 def test_another_choice() -> None:
     message = chat.message_of(COMPLETION, 1)
     assert (message.choice, message.text, message.finish_reason) == (1, "Hi", FinishReason.LENGTH)

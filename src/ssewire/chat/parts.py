@@ -110,14 +110,14 @@ class ChatParts(Parts[ChatCompletionChunk]):
 class _Choice:
     """What is written of one choice."""
 
-    def __init__(self, parts: ChatParts, index: int) -> None:
+    def __init__(self, parts: ChatParts, index: int, calls: type[ToolCalls] = ToolCalls) -> None:
         self._parts = parts
         self._index = index
         self._writing: Growing | None = None  # the text, reasoning or refusal that goes on
         self._kind: type[AnyPart] = OtherPart  # what it is
         self._sources: dict[str, type[AnyPart]] = {}  # the fields that texts came from, and what they are
         self._annotations: list[Any] = []  # that came before their text
-        self._calls = ToolCalls(DiagnosticLog())
+        self._calls = calls(DiagnosticLog())
         self._called: dict[CallSlot, Growing] = {}
         self._function: tuple[Called, Growing] | None = None  # called in the way before tools
         self._ran: dict[str, Growing] = {}  # tools that the provider ran
@@ -390,6 +390,14 @@ def _image(entry: Any) -> dict[str, str]:
     return {"url": url}
 
 
+class _WholeCalls(ToolCalls):
+    """Calls that come whole: each piece is one, and what it shares with another does not matter."""
+
+    def apply(self, piece: ToolCallDelta) -> int:
+        self.last = self._open()
+        return self.last.apply(piece)
+
+
 def parts_of(completion: ChatCompletion, choice: int = 0) -> list[AnyPart]:
     """The parts of one choice of a whole completion, streamed or not.
 
@@ -397,6 +405,7 @@ def parts_of(completion: ChatCompletion, choice: int = 0) -> list[AnyPart]:
     refusal and the calls of tools.
     """
     parts = ChatParts()
+    parts._choices[choice] = _Choice(parts, choice, _WholeCalls)
     for each in completion.choices:
         if each.index == choice:
             parts.apply(ChatCompletionChunk([_chunk_of(each)]))
@@ -424,14 +433,14 @@ def _chunk_of(choice: Choice) -> ChunkChoice:
     message = choice.message
     calls = [
         ToolCallDelta(
-            index,
+            None,
             call.id,
             call.type,
             None if call.function is None else FunctionDelta(call.function.arguments, call.function.name),
             None if call.custom is None else CustomDelta(call.custom.name, call.custom.input),
             call.extra_content,
         )
-        for index, call in enumerate(message.tool_calls or ())
+        for call in message.tool_calls or ()
     ]
     called, audio = message.function_call, message.audio
     delta = Delta(
