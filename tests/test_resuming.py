@@ -472,10 +472,21 @@ def test_a_server_that_refuses_to_go_on_says_why() -> None:
         assert stream.resume(Server()).result() == RESULT
 
 
+GATEWAY = Response(502, b"<html>\nBad gateway")
+
+
+def test_what_is_no_event_stream_is_a_connection_that_brought_nothing() -> None:
+    server = Server(GATEWAY, GATEWAY)
+    with ResponsesStream(breaking(4)) as stream:
+        assert list(stream.resume(server)) == WHOLE
+    assert server.asked == [3, 3, 3]
+    assert ("resumed", "after sequence number 3", 3) in kinds(stream)
+
+
 def test_what_is_no_event_stream_is_told_and_does_not_make_the_stream_empty() -> None:
     with ResponsesStream(breaking(4)) as stream:
         with pytest.raises(NotAnEventStreamError) as caught:
-            list(stream.resume(Server(Response(502, b"<html>\nBad gateway"))))
+            list(stream.resume(Server(*[GATEWAY] * 3)))
         assert (caught.value.status, caught.value.headers) == (502, {"x": "502"})
         assert stream.verdict is Verdict.TRUNCATED
         assert stream.resume(Server()).result() == RESULT

@@ -120,16 +120,16 @@ class ResumableParser(Parser[AnyEvent, Response]):
         super()._settle(ended=ended, broken=broken, cause=cause)
         if self._resumed and self.verdict is Verdict.EMPTY:
             self.verdict = Verdict.TRUNCATED  # of the response, something has come
+        # Whatever the error: the page of a gateway, too, may be followed by the rest at the next attempt.
         if self.verdict is not Verdict.TRUNCATED or self.resumption is None:
             return
-        if self._failure is None or isinstance(self._failure, StreamTruncatedError):
-            try:
-                number = self._last_number()
-            except StreamTruncatedError as error:
-                self._log.note("not_resumable", str(error))
-            else:
-                if self.resumption.begin(number):
-                    self._go_on_after(number)
+        try:
+            number = self._last_number()
+        except StreamTruncatedError as error:
+            self._log.note("not_resumable", str(error))
+        else:
+            if self.resumption.begin(number):
+                self._go_on_after(number)
 
 
 class Reads:
