@@ -339,12 +339,44 @@ def test_an_async_stream_that_was_cancelled_is_resumed() -> None:
     assert asyncio.run(read()) == (WHOLE, [3, 3], Verdict.COMPLETE)
 
 
-def test_a_connection_of_the_wrong_kind_says_so() -> None:
-    async def source() -> AsyncIterator[bytes]:
-        yield BODY
+@pytest.mark.parametrize("managed", [False, True])
+def test_a_source_that_has_to_be_awaited_is_refused_at_once(managed: bool) -> None:
+    connection = AsyncConnection([BODY])
+    server = Server(contextlib.closing(connection) if managed else connection)
+    with ResponsesStream(breaking(4)) as stream:
+        with pytest.raises(TypeError, match=r"AsyncConnection has to be awaited: use AsyncResponsesStream$"):
+            list(stream.resume(server))
+        assert (server.asked, connection.closed > 0) == ([3], True)
+        assert stream.verdict is Verdict.CLOSED
+        assert stream.resume(Server()).result() == RESULT
 
-    with ResponsesStream(breaking(4)) as stream, pytest.raises(StreamInterruptedError, match="has to be"):
-        stream.resume(lambda _: source()).result()
+
+@pytest.mark.parametrize("limit", [None, 60])
+def test_a_source_that_cannot_be_awaited_is_refused_at_once(limit: float | None) -> None:
+    connection = Connection([BODY])
+
+    async def read() -> None:
+        server = Server(connection)
+        first = AsyncConnection(EVENTS[:4], Broken())
+        async with AsyncResponsesStream(first, idle_timeout=limit) as stream:
+            with pytest.raises(TypeError, match=r"Connection cannot be awaited: use ResponsesStream$"):
+                await stream.resume(server).result()
+            assert (server.asked, connection.closed > 0) == ([3], True)
+            assert await stream.resume(Server(EVENTS[4:])).result() == RESULT
+
+    asyncio.run(read())
+
+
+def test_what_is_no_source_at_all_is_refused_at_once() -> None:
+    with ResponsesStream(breaking(4)) as stream, pytest.raises(TypeError, match="no source of bytes"):
+        stream.resume(Server("text")).result()
+
+
+def test_a_type_error_in_what_connects_is_a_transport_that_broke() -> None:
+    server = Server(TypeError("refused"))
+    with ResponsesStream(breaking(4)) as stream:
+        assert list(stream.resume(server)) == WHOLE
+    assert server.asked == [3, 3]
 
 
 def test_a_stream_that_stalls_is_resumed() -> None:

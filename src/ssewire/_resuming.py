@@ -45,6 +45,8 @@ class Resumption:
         self.connect = connect
         self.after: int | None = None
         """The number to go on after; None unless the body was cut."""
+        self.mistake: TypeError | None = None
+        """`connect` gave what is no source for the stream."""
         self._attempts = self._left = attempts
         self._reached: int | None = None
 
@@ -57,6 +59,12 @@ class Resumption:
         self._left -= 1
         self.after = number
         return True
+
+    def refuse(self, made: Any, error: TypeError) -> None:
+        """What was made is no source for the stream: no transport broke, and to try on is no help."""
+        self.mistake = error
+        with contextlib.suppress(Exception):  # it may be anything
+            made.close()
 
 
 class ResumableParser(Parser[AnyEvent, Response]):
@@ -161,7 +169,11 @@ class Reads:
             made = self._resumption.connect(after)
             if hasattr(made, "__enter__"):
                 made = self._open.enter_context(made)
-            source = open_source(made, self._other)
+            try:
+                source = open_source(made, self._other)
+            except TypeError as error:
+                self._resumption.refuse(made, error)
+                raise
             self._open.callback(source.close)
             self._parser.status, self._parser.headers = source.status, source.headers
             self._reads = source.reads
@@ -198,7 +210,11 @@ class AsyncReads:
                 made = await made
             if hasattr(made, "__aenter__"):
                 made = await self._open.enter_async_context(made)
-            self._source = open_async_source(made, self._other)
+            try:
+                self._source = open_async_source(made, self._other)
+            except TypeError as error:
+                self._resumption.refuse(made, error)
+                raise
             self._open.push_async_callback(self._source.aclose)
             self._parser.status, self._parser.headers = self._source.status, self._source.headers
         data = await self._source.read()
@@ -232,7 +248,8 @@ class ResumableStream(_Stream[AnyEvent, Response], Generic[P]):
         Args:
             connect: Gets the sequence number of the last event, and gives a source of what comes after it: a
                 response, or a context manager of one, such as `client.stream("GET", ...)` is; an async
-                stream also takes a coroutine. The stream closes it. What it raises is a transport that broke.
+                stream also takes a coroutine. The stream closes it. What it raises is a transport that broke;
+                the TypeError for what is no source of the stream's kind is raised by the step that asked.
             attempts: How many connections in a row may bring nothing new. Then, and where the server does
                 not number its events, the error is raised as without this; the stream can be resumed again.
 
@@ -259,6 +276,9 @@ class ResumableStream(_Stream[AnyEvent, Response], Generic[P]):
         return self
 
     def _push_interruption(self, error: Exception) -> None:
+        resumption = self._parser.resumption
+        if resumption is not None and error is resumption.mistake:
+            raise error
         super()._push_interruption(error)
         if self._idle is not None:
             self._idle.restart(self._source.read)
