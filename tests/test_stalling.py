@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import pickle
 import selectors
+import socket
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +23,7 @@ from ssewire import (
     StreamTruncatedError,
     Verdict,
 )
+from ssewire._stalling import PASSES
 from ssewire.logs import Capture, Head
 from test_stream_http import PATIENCE, ask
 
@@ -70,19 +73,28 @@ class Leaping(selectors.SelectSelector):
     now = 0.0
 
     def select(self, timeout: float | None = None) -> Any:
-        self.now += timeout or 0.0
-        return super().select(0)
+        ready = super().select(0)
+        if not ready:
+            self.now += timeout or 0.0
+        return ready
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
     """A loop whose waits take no time."""
 
     def __init__(self) -> None:
-        self._leaping = Leaping()
-        super().__init__(self._leaping)
+        self.leaping = Leaping()
+        super().__init__(self.leaping)
 
     def time(self) -> float:
-        return self._leaping.now
+        return self.leaping.now
+
+
+def leap(seconds: float) -> None:
+    """Keep the loop from looking at anything for so long."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, LeapingLoop)
+    loop.leaping.now += seconds
 
 
 def in_leaps(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -218,6 +230,51 @@ def test_what_came_too_late_is_not_thrown_away() -> None:
     assert ChatStream(source, clock=source.clock, idle_timeout=30).result() == ChatStream(STORY).result()
 
 
+async def handed_on(source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same, read by a task of its own."""
+    queue: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def read() -> None:
+        async for data in source:
+            await queue.put(data)
+        await queue.put(b"")
+
+    task = asyncio.ensure_future(read())
+    while data := await queue.get():
+        yield data
+    await task
+
+
+@pytest.mark.parametrize("tasks", [0, 1, 2])
+def test_what_arrived_while_the_loop_was_busy_is_not_thrown_away(tasks: int) -> None:
+    async def main() -> None:
+        here, there = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=here)
+
+        def work() -> None:
+            there.sendall(WHOLE)
+            there.close()
+            leap(60)
+
+        async def body() -> AsyncIterator[bytes]:
+            there.sendall(ONE)
+            while data := await reader.read(2**16):
+                yield data
+
+        source = body()
+        for _ in range(tasks):
+            source = handed_on(source)
+        stream = AsyncChatStream(source, idle_timeout=10)
+        await anext(stream)
+        asyncio.get_running_loop().call_later(1, work)
+        assert [event async for event in stream] == list(ChatStream(STORY))
+        assert asyncio.get_running_loop().time() == 61
+        writer.close()
+        await writer.wait_closed()
+
+    in_leaps(main)
+
+
 def test_time_that_the_caller_spends_does_not_count() -> None:
     source = Slow([(1, each) for each in STORY])
     for _ in (stream := ChatStream(source, clock=source.clock, idle_timeout=10)):
@@ -275,15 +332,21 @@ def test_a_timeout_is_a_positive_number(name: str, timeout: float) -> None:
 
 
 def test_whoever_else_cancels_is_obeyed() -> None:
-    # Once long before the time is used up, once at the very moment.
-    async def main(seconds: float) -> None:
+    # Once long before the time is used up, then at the very moment, and in the passes of the loop behind it.
+    async def main(seconds: float, passes: int) -> None:
         closed: list[str] = []
         stream = AsyncChatStream(slow([(1, ONE), (90, ONE)], closed), idle_timeout=10)
 
         async def read() -> None:
             await anext(stream)
-            asyncio.get_running_loop().call_later(seconds, task.cancel)
+            asyncio.get_running_loop().call_later(seconds, cancel, passes)
             await anext(stream)
+
+        def cancel(passes: int) -> None:
+            if passes:
+                asyncio.get_running_loop().call_soon(cancel, passes - 1)
+            else:
+                task.cancel()
 
         task = asyncio.ensure_future(read())
         with pytest.raises(asyncio.CancelledError):
@@ -291,8 +354,9 @@ def test_whoever_else_cancels_is_obeyed() -> None:
         assert task.cancelled()
         assert (stream.verdict, closed) == (Verdict.CLOSED, ["closed"])
 
-    in_leaps(lambda: main(3))
-    in_leaps(lambda: main(10))
+    in_leaps(partial(main, 3, 0))
+    for passes in range(PASSES + 1):
+        in_leaps(partial(main, 10, passes))
 
 
 def test_a_source_that_does_not_let_itself_be_cancelled_goes_on() -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ssewire.errors import StreamStalledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+PASSES: Final = 3
+"""How many passes of the loop a wait has left when its time is used up.
+
+The loop may have been late to look, and what has arrived is not read yet. From a socket to the end of a read
+it takes a pass, and one more for each task in between, or for a loop whose timers ring before it looks.
+"""
 
 
 class IdleLimit:
@@ -127,7 +134,7 @@ class AsyncIdleLimit(IdleLimit):
             self._timer.cancel()
             self._timer = None
 
-    def _ring(self, loop: Any) -> None:
+    def _ring(self, loop: Any, passes: int = PASSES) -> None:
         """See whether the time is used up. If nobody waits now, the next read sets the timer again."""
         self._timer = None
         if self._task is None or self._limit is None:
@@ -135,6 +142,8 @@ class AsyncIdleLimit(IdleLimit):
         left = self._limit - self._waited - (loop.time() - self._begun)
         if left > 0:
             self._timer = loop.call_later(left, self._ring, loop)
+        elif passes:
+            self._timer = loop.call_soon(self._ring, loop, passes - 1)
         else:
             self._rung = True
             self._task.cancel()
