@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import pickle
 import selectors
 import socket
 import time
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -386,6 +388,29 @@ def test_a_closed_stream_leaves_no_timer() -> None:
         handles: list[asyncio.TimerHandle] = vars(loop)["_scheduled"]
         assert handles
         assert all(handle.cancelled() for handle in handles)
+
+    in_leaps(main)
+
+
+def test_a_stream_that_is_dropped_leaves_its_source() -> None:
+    class Source:
+        def __aiter__(self) -> Source:
+            return self
+
+        async def __anext__(self) -> bytes:
+            return ONE
+
+    async def main() -> None:
+        source = Source()
+        seen = weakref.ref(source)
+        stream = AsyncChatStream(source, idle_timeout=10)
+        await anext(stream)
+        gc.disable()
+        try:
+            del source, stream
+            assert seen() is None
+        finally:
+            gc.enable()
 
     in_leaps(main)
 

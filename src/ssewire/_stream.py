@@ -60,7 +60,9 @@ class _Stream(Generic[E, S]):
     other_class: ClassVar[str]  # the name of the class for the other kind of source
     idle_limit_class: ClassVar[type[IdleLimit]]
 
-    _source: Any = None  # for `__del__`, should `__init__` raise
+    # For `__del__`, should `__init__` raise:
+    _source: Any = None
+    _idle: Any = None
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class _Stream(Generic[E, S]):
         self._stopwatch = self._parser.stopwatch = Stopwatch(clock())
         self._over = False  # nothing more is handed out
         self._telling: Telling[E] | None = None  # of the parts, once somebody asks
-        self._idle: Any = None
+        self._idle = None
         if idle_timeout is not None or first_event_timeout is not None:
             self._idle = self.idle_limit_class(self._source.read, clock, idle_timeout, first_event_timeout)
 
@@ -397,6 +399,8 @@ class AsyncStream(_Stream[E, S]):
         await self.aclose()
 
     def __del__(self) -> None:
+        if self._idle is not None:
+            self._idle.stop()  # the loop keeps the timer, which knows the source
         if self._source is not None and self._source.holds:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
