@@ -161,6 +161,37 @@ def test_halves_of_characters_are_joined_and_lists_are_read() -> None:
     assert [getattr(event, "snapshot", None) for event in told] == ["a", "a😀"]
 
 
+@pytest.mark.parametrize("whole", ["a", ""])
+@pytest.mark.parametrize("name", ["content", "refusal"])
+@pytest.mark.parametrize("last", [{}, call(0, name="f")])
+def test_half_a_character_that_stays_alone_is_told_before_the_end_of_its_text(
+    name: str, whole: str, last: dict[str, Any]
+) -> None:
+    told = told_by(ChatEvents(), {name: whole + "\ud83d"}, last, finish_reason="stop")
+    assert [shown(event) for event in told if event.type.startswith(name)] == [
+        (f"{name}.delta", whole, whole),
+        (f"{name}.delta", "\ufffd", whole + "\ufffd"),
+        (f"{name}.done", whole + "\ufffd"),
+    ]
+
+
+def test_half_a_character_that_stays_alone_is_told_before_the_end_of_its_call() -> None:
+    pieces = [
+        call(0, name="f", arguments="{\ud83d"),
+        call(0, arguments="\ude00}"),
+        call(0, arguments="\ud83d"),
+    ]
+    told = told_by(ChatEvents(), *pieces, finish_reason="stop")
+    delta, done = "tool_calls.function.arguments.delta", "tool_calls.function.arguments.done"
+    assert [shown(event) for event in told] == [
+        (delta, "f", 0, "{", "{"),
+        (delta, "f", 0, "{😀}", "😀}"),
+        (delta, "f", 0, "{😀}", ""),
+        (delta, "f", 0, "{😀}\ufffd", "\ufffd"),
+        (done, "f", 0, "{😀}\ufffd"),
+    ]
+
+
 def test_a_snapshot_is_what_it_was_at_its_event() -> None:
     logprobs = {"content": [{"token": "a"}], "refusal": [{"token": "b"}]}
     events = ChatEvents()

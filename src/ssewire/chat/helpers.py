@@ -289,10 +289,7 @@ class _Choice:
         if delta.content is not None:
             found.append(self._content_delta(_text_of(delta.content)))
         if delta.refusal is not None:
-            self._refusal = self._refusal or _Grown()
-            text = self._halves.join(delta.refusal, 0, "refusal")
-            self._refusal.items.append(text)
-            found.append(RefusalDeltaEvent(text, self._refusal, len(self._refusal.items)))
+            found.append(self._refusal_delta(delta.refusal))
         calls = [self._call(call, found) for call in delta.tool_calls or ()]
         if piece.logprobs is not None:
             self._logprobs(piece.logprobs.content, piece.logprobs.refusal, found)
@@ -318,6 +315,12 @@ class _Choice:
             self._partial.feed(text)
             parsed = self._partial.value()
         return ContentDeltaEvent(text, parsed, self._content, len(self._content.items))
+
+    def _refusal_delta(self, text: str) -> RefusalDeltaEvent:
+        self._refusal = self._refusal or _Grown()
+        text = self._halves.join(text, 0, "refusal")
+        self._refusal.items.append(text)
+        return RefusalDeltaEvent(text, self._refusal, len(self._refusal.items))
 
     def _call(self, piece: ToolCallDelta, found: list[HelperEvent]) -> _Called:
         self._calls.apply(piece)
@@ -348,6 +351,10 @@ class _Choice:
                 found.append(LogprobsRefusalDeltaEvent(refusal, held, len(held.items)))
 
     def _content_done(self, found: list[HelperEvent]) -> None:
+        if rest := self._halves.rest(0, "content"):
+            found.append(self._content_delta(rest))
+        if rest := self._halves.rest(0, "refusal"):
+            found.append(self._refusal_delta(rest))
         content = "".join(self._content.items) if self._content else ""
         if content and self._first("content"):
             wanted = None if self._refusal and any(self._refusal.items) else self._response_format
@@ -368,6 +375,8 @@ class _Choice:
         return True
 
     def _call_done(self, called: _Called, found: list[HelperEvent]) -> None:
+        if rest := self._halves.rest(called.index, "arguments"):
+            found.append(called.delta(rest))
         if not called.done and called.slot.function is not None:
             found.append(called.end())
 
