@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from ssewire import ChatStream, ResponsesStream, Verdict, chat, completions, responses
 from ssewire.message import FinishReason, Message, Usage, finish_reason_of, in_order
-from ssewire.parts import AnyPart, ReasoningPart, TextPart, ToolCallPart
+from ssewire.parts import AnyPart, PartEnd, ReasoningPart, TextPart, ToolCallPart
 from ssewire.testing import make_chat_body, make_responses_body
 
 CREATED = datetime(2026, 8, 21, 12, 0, 0, tzinfo=UTC)
@@ -161,6 +162,32 @@ def test_calls_that_come_whole_are_as_many_as_there_are(call_id: str) -> None:
         ToolCallPart(index=1, kind="custom", call_id=call_id, name="b", arguments="y", ended=True),
         ToolCallPart(index=2, call_id=call_id, name="b", ended=True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "content", "told"),
+    [
+        ("a", None, "a"),
+        (None, "b", "b"),
+        ("", "b", "b"),
+        ("ab", "ab", "ab"),
+        ("ab", "b", "ab"),
+        ("a", "ab", "ab"),
+        ("a", "b", "ab"),
+    ],
+)
+def test_reasoning_in_two_fields_is_told_once(reasoning: str | None, content: str | None, told: str) -> None:
+    held = chat.Message(reasoning=reasoning, reasoning_content=content)
+    completion = chat.ChatCompletion(choices=[chat.Choice(message=held)])
+    assert chat.message_of(completion).parts == [ReasoningPart(index=0, text=told)]
+
+
+def test_reasoning_that_moves_to_another_field_is_all_told() -> None:
+    deltas = [{"reasoning": "a"}, {"reasoning_content": "b"}]
+    body = [f'data: {{"choices":[{{"index":0,"delta":{json.dumps(each)}}}]}}\n\n'.encode() for each in deltas]
+    stream = ChatStream(body)
+    followed = [event.part for event in stream.parts() if isinstance(event, PartEnd)]
+    assert stream.message().parts == followed == [ReasoningPart(index=0, text="ab")]
 
 
 def test_another_choice() -> None:

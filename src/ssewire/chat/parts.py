@@ -428,6 +428,13 @@ def message_of(
     return message_of_choice(completion, choice, parts_of(completion, choice), verdict)
 
 
+def _reasoning(one: str, other: str) -> str:
+    """The reasoning of two fields: what is in both was sent twice."""
+    if one in other:
+        return other
+    return one if other in one else one + other
+
+
 def _chunk_of(choice: Choice) -> ChunkChoice:
     """A whole choice as one chunk tells it."""
     message = choice.message
@@ -450,8 +457,7 @@ def _chunk_of(choice: Choice) -> ChunkChoice:
         function_call=None if called is None else FunctionDelta(called.arguments, called.name),
         audio=None if audio is None else AudioDelta(audio.id, audio.data, audio.transcript, audio.expires_at),
         annotations=message.annotations,
-        reasoning_content=message.reasoning_content,
-        reasoning=message.reasoning,
+        reasoning_content=_reasoning(message.reasoning or "", message.reasoning_content or ""),
         reasoning_details=message.reasoning_details,
         executed_tools=message.executed_tools,
         images=message.images,
