@@ -121,6 +121,19 @@ class SyncShape:
         self.closed += 1
 
 
+class OpenaiAsyncShape:
+    """The raw response of an async client of openai, and counts."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def iter_bytes(self) -> AsyncIterator[bytes]:
+        return async_generator()
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
 class AsyncShape:
     """A response that is read with `await`, and counts."""
 
@@ -235,6 +248,7 @@ ASYNC: dict[str, tuple[Callable[[], Any], list[bytes]]] = {
     "async iterator class": (AsyncIteratorWithoutClose, LINES),
     "both ways": (BothWays, LINES),
     "anything with aiter_bytes": (AsyncShape, LINES),
+    "openai": (OpenaiAsyncShape, LINES),
     "httpx": (lambda: httpx.Response(200, content=async_generator()), LINES),
     "httpx2": (lambda: httpx2.Response(200, content=async_generator()), LINES),
     "httpx over a body of both ways": (lambda: httpx.Response(200, stream=BothWaysBody()), LINES),
@@ -428,8 +442,10 @@ def test_a_sync_source_is_closed_once(make: Callable[[], Lines | SyncShape]) -> 
     assert (origin.closed, source.holds) == (1, False)
 
 
-@pytest.mark.parametrize("make", [AsyncLines, AsyncShape, AiohttpShape])
-def test_an_async_source_is_closed_once(make: Callable[[], AsyncLines | AsyncShape | AiohttpShape]) -> None:
+@pytest.mark.parametrize("make", [AsyncLines, AsyncShape, OpenaiAsyncShape, AiohttpShape])
+def test_an_async_source_is_closed_once(
+    make: Callable[[], AsyncLines | AsyncShape | OpenaiAsyncShape | AiohttpShape],
+) -> None:
     async def close() -> None:
         origin = make()
         source = open_async_source(origin, "Other")

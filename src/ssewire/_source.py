@@ -117,8 +117,9 @@ def open_source(origin: Any, other: str) -> Source:
     if body is not None:
         return Source(origin, iter((body,)))
     reads: Iterator[Any]
-    if _is_response(origin, "iter_bytes", Iterable):
-        reads = iter(origin.iter_bytes())
+    given = origin.iter_bytes() if _is_response(origin, "iter_bytes", Iterable) else None
+    if isinstance(given, Iterable):
+        reads = iter(given)
     elif callable(getattr(origin, "iter_content", None)):
         reads = _of_requests(origin)
     elif _is_iterable(origin):
@@ -151,6 +152,8 @@ def open_async_source(origin: Any, other: str) -> AsyncSource:
     reads: AsyncIterator[Any]
     if _is_response(origin, "aiter_bytes", AsyncIterable):
         reads = aiter(origin.aiter_bytes())
+    elif _is_openai_async(origin):
+        reads = aiter(origin.iter_bytes())
     elif _is_aiohttp(origin):
         reads = _kept(origin) if origin.content.at_eof() else aiter(origin.content.iter_any())
     elif isinstance(origin, AsyncIterable):
@@ -205,8 +208,15 @@ def _is_aiohttp(origin: Any) -> bool:
     )
 
 
+def _is_openai_async(origin: Any) -> bool:
+    # Its responses have one name for both ways. What is given has read nothing yet.
+    return callable(getattr(origin, "iter_bytes", None)) and isinstance(origin.iter_bytes(), AsyncIterable)
+
+
 def _is_async(origin: Any) -> bool:
-    return hasattr(origin, "aiter_bytes") or isinstance(origin, AsyncIterable) or _is_aiohttp(origin)
+    if hasattr(origin, "aiter_bytes") or isinstance(origin, AsyncIterable):
+        return True
+    return _is_aiohttp(origin) or _is_openai_async(origin)
 
 
 def _is_sync(origin: Any) -> bool:
