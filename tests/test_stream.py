@@ -1092,21 +1092,23 @@ def test_the_response_is_closed_when_the_last_event_has_been_asked_for() -> None
     assert response.closed == 1
 
 
-def test_an_error_is_told_though_the_response_fails_to_close() -> None:
-    class Sticky(Response):
-        def close(self) -> None:
-            super().close()
-            raise OSError("the door is stuck")
+class Sticky(Response):
+    def close(self) -> None:
+        super().close()
+        raise OSError("the door is stuck")
 
+
+class AsyncSticky(AsyncResponse):
+    async def aclose(self) -> None:
+        await super().aclose()
+        raise OSError("the door is stuck")
+
+
+def test_an_error_is_told_though_the_response_fails_to_close() -> None:
     response = Sticky([*STORY[:2], MALFORMED])
     with pytest.raises(EventDecodeError):
         list(ChatStream(response))
     assert response.closed == 1
-
-    class AsyncSticky(AsyncResponse):
-        async def aclose(self) -> None:
-            await super().aclose()
-            raise OSError("the door is stuck")
 
     async def run() -> None:
         response = AsyncSticky([*STORY[:2], MALFORMED])
@@ -1115,6 +1117,23 @@ def test_an_error_is_told_though_the_response_fails_to_close() -> None:
         assert response.closed == 1
 
     asyncio.run(run())
+
+
+def test_a_stream_is_whole_though_the_response_fails_to_close() -> None:
+    response = Sticky([*STORY, END])
+    with ChatStream(response) as stream:
+        assert stream.result() == ChatStream([*STORY, END]).result()
+    assert response.closed == 1
+
+    async def run() -> None:
+        response = AsyncSticky([*STORY, END])
+        async with AsyncChatStream(response) as stream:
+            assert await stream.result() == ChatStream([*STORY, END]).result()
+        assert response.closed == 1
+
+    asyncio.run(run())
+    with pytest.raises(OSError, match="the door is stuck"):  # whoever closes it is told
+        ChatStream(Sticky([*STORY, END])).close()
 
 
 # -- cancelling ------------------------------------------------------------------------------------------

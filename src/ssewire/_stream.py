@@ -212,7 +212,8 @@ class Stream(_Stream[E, S]):
                             self._note_progress(found)
                         return found
                     if parser.verdict is not Verdict.OPEN:
-                        self.close()
+                        with contextlib.suppress(Exception):  # that tells nothing of the stream
+                            self.close()
                         raise StopIteration
                 try:
                     data = next(self._source.reads, None) if idle is None else idle.read()
@@ -313,7 +314,8 @@ class AsyncStream(_Stream[E, S]):
                         return found
                     if parser.verdict is not Verdict.OPEN:
                         await self._drain()
-                        await self.aclose()
+                        with contextlib.suppress(Exception):  # that tells nothing of the stream
+                            await self.aclose()
                         raise StopAsyncIteration
                 try:
                     data = await (self._source.read() if idle is None else idle.read_in_time())
