@@ -77,7 +77,7 @@ class ResponsesParser(ResumableParser):
         strict: As for every parser.
         aliases: Other names of event types, such as `responses.ALIASES`.
         state: What an earlier parser of the same response knew (`state()`), to go on from: events that it
-            has seen are dropped, and gaps are noted in `diagnostics`.
+            has seen are dropped, unless their numbers were out of order, and gaps are noted in `diagnostics`.
     """
 
     dialect = RESPONSES

@@ -154,12 +154,14 @@ class ResponsesState(msgspec.Struct, frozen=True):
         beginning: The event that told of the response last, encoded.
         ending: The terminal event, encoded.
         items: The items, in a form that is ssewire's own.
+        disordered: The numbers were out of order, and do not tell what was seen.
     """
 
     sequence_number: int | None
     beginning: bytes | None
     ending: bytes | None
     items: list[Any]
+    disordered: bool = False
 
 
 class ResponsesReducer:
@@ -171,7 +173,8 @@ class ResponsesReducer:
 
     Args:
         log: Where to note what is unusual; a log of its own by default.
-        state: What another reducer knew, to go on from: events that it has seen are dropped.
+        state: What another reducer knew, to go on from: events that it has seen are dropped, unless their
+            numbers were out of order.
     """
 
     def __init__(self, log: DiagnosticLog | None = None, *, state: ResponsesState | None = None) -> None:
@@ -179,6 +182,8 @@ class ResponsesReducer:
         """How many deltas have brought text, reasoning, a refusal, arguments or the like."""
         self.sequence_number: int | None = None
         """The highest sequence number that was seen."""
+        self.disordered = False
+        """A sequence number was not higher than one before: the numbers do not tell what was seen."""
         self._own_log = log is None
         self._log = log or DiagnosticLog()
         self._resume_after: int | None = None
@@ -236,8 +241,8 @@ class ResponsesReducer:
             self._log.ordinal += count
 
     def resume(self) -> None:
-        """Another body goes on after the last event; what it repeats is dropped."""
-        self._resume_after = self.sequence_number
+        """Another body goes on after the last event; what it repeats is dropped, if the numbers tell it."""
+        self._resume_after = None if self.disordered else self.sequence_number
 
     def came_before(self, event: events.Event | UnknownEvent) -> bool:
         """Whether an event was seen before the stream was resumed; notes it."""
@@ -268,6 +273,7 @@ class ResponsesReducer:
             )
         elif number <= self.sequence_number:
             self._log.note("sequence_disorder", "a sequence number that is not the next")
+            self.disordered = True
             return True
         self.sequence_number = number
         return True
@@ -435,12 +441,14 @@ class ResponsesReducer:
         beginning, ending = (
             None if told is None else told.encoded() for told in (self._beginning, self._ending)
         )
-        return ResponsesState(self.sequence_number, beginning, ending, [item.dump() for item in self._items])
+        items = [item.dump() for item in self._items]
+        return ResponsesState(self.sequence_number, beginning, ending, items, self.disordered)
 
     def _load(self, state: ResponsesState) -> None:
         known: Any = events.KnownEvent
         decoder = PayloadDecoder(known)  # the response is as it was sent, and may need repairs
-        self.sequence_number = self._resume_after = state.sequence_number
+        self.sequence_number, self.disordered = state.sequence_number, state.disordered
+        self.resume()
         self._beginning, self._ending = (
             None if encoded is None else _Told(decoder.decode(encoded)[0], self._log)
             for encoded in (state.beginning, state.ending)
