@@ -591,6 +591,39 @@ def test_a_state_that_does_not_tell_of_the_order_drops_what_was_seen() -> None:
     ]
 
 
+@pytest.mark.parametrize("rest", [b"", b"data: [DONE]\n\n", EVENTS[-1]])
+def test_what_had_ended_when_it_was_saved_has_ended(rest: bytes) -> None:
+    first = ResponsesParser()
+    first.feed(b"".join(EVENTS))
+    second = ResponsesParser(state=first.state(), strict=True)
+    assert second.verdict is Verdict.COMPLETE
+    assert second.feed(rest) == second.close() == []
+    assert second.result() == RESULT
+    with pytest.raises(RuntimeError, match="nothing to resume: the stream is complete"):
+        second.resume()
+    with ResponsesStream([rest], state=first.state()) as stream:
+        assert list(stream) == []
+        assert stream.result() == RESULT
+
+
+@pytest.mark.parametrize("told", ['"error":{"message":"no","code":"full"}', '"status":"failed"'])
+def test_what_had_failed_when_it_was_saved_has_failed(told: str) -> None:
+    first = ResponsesParser()
+    first.feed(
+        b'data: {"type":"response.failed","sequence_number":4,"response":{"id":"r",%b}}\n\n' % told.encode()
+    )
+    with pytest.raises(ProviderError) as before:
+        first.close()
+    second = ResponsesParser(state=first.state())
+    assert second.verdict is Verdict.FAILED
+    with pytest.raises(ProviderError) as after:
+        second.feed(b"")
+    assert (after.value.message, after.value.code) == (before.value.message, before.value.code)
+    assert after.value.snapshot == before.value.snapshot
+    with pytest.raises(ProviderError):
+        ResponsesStream([], state=first.state()).result()
+
+
 def test_an_event_without_a_number_is_no_repetition() -> None:
     parser = ResponsesParser(state=ResponsesState(3, None, None, []))
     (event,) = parser.feed(b'data: {"type":"response.in_progress"}\n\n')
