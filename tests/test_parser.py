@@ -1239,6 +1239,17 @@ def test_equal_diagnostics_are_counted() -> None:
     assert (log.count("a"), log.count("b"), log.count("c")) == (4, 2, 0)
 
 
+def test_what_is_noted_later_stands_where_it_was() -> None:
+    log = DiagnosticLog()
+    log.ordinal = 5
+    log.note("a", "x")
+    log.note("b", "y")
+    log.note("b", "y", 2)
+    log.note("c", "z", 0)
+    log.note("c", "z", 3)
+    assert log.entries() == [Diagnostic("c", "z", 0, 2), Diagnostic("b", "y", 2, 2), Diagnostic("a", "x", 5)]
+
+
 def test_a_log_is_bounded() -> None:
     log = DiagnosticLog()
     for number in range(1000):

@@ -631,6 +631,25 @@ def test_a_repair_is_noted_once_however_often_one_looks(resumed: bool) -> None:
     assert [(each.kind, each.count) for each in reducer.diagnostics] == [("repaired", 1)]
 
 
+def test_a_repair_is_noted_at_the_event_that_needed_it() -> None:
+    odd = {"id": "r", "max_tool_calls": 2.0}
+    reducer = fold({"type": "response.created", "response": odd}, added(MESSAGE), TEXT)
+    reducer.snapshot()
+    reducer.apply(decoded({"type": "response.completed", "sequence_number": 3, "response": odd}))
+    reducer.apply(decoded({"type": "keepalive", "sequence_number": 4}))
+    reducer.snapshot()
+    assert [(each.kind, each.ordinal, each.count) for each in reducer.diagnostics] == [
+        ("repaired", 1, 2),
+        ("late_event", 5, 1),
+    ]
+    looked_at_last = fold({"type": "response.created", "response": odd}, added(MESSAGE), added(MESSAGE))
+    looked_at_last.snapshot()
+    assert [(each.kind, each.ordinal) for each in looked_at_last.diagnostics] == [
+        ("repaired", 1),
+        ("item_added_again", 3),
+    ]
+
+
 def test_a_response_that_does_not_decode_names_its_event() -> None:
     reducer = fold({"type": "response.incomplete", "response": {"output": 5}})
     with pytest.raises(EventDecodeError) as caught:

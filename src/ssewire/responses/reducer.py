@@ -460,10 +460,11 @@ class ResponsesReducer:
 class _Told:
     """An event that brings the whole response, which is decoded at the first look."""
 
-    __slots__ = ("_log", "_response", "event")
+    __slots__ = ("_log", "_ordinal", "_response", "event")
 
     def __init__(self, event: Any, log: DiagnosticLog) -> None:
         self.event = event
+        self._ordinal = log.ordinal
         self._response: Response | None = None
         self._log = log
 
@@ -472,7 +473,7 @@ class _Told:
             return self._response
         response, repairs = read_response(self.event.raw_response, self.event.type)
         for repair in repairs:
-            self._log.note("repaired", repair)
+            self._log.note("repaired", repair, self._ordinal)
         whole: Response = _whole(response, lambda raw: read_response(Raw(raw), self.event.type)[0])
         self._response = whole
         return whole
