@@ -372,36 +372,43 @@ class ResponsesReducer:
         """The response so far; after the terminal event the server's own.
 
         Raises:
-            EventDecodeError: The response inside an event does not decode.
+            EventDecodeError: The server's own does not decode; what was assembled is the error's `snapshot`.
         """
         if self._ending is None:
             return self.assembled()
-        final = self._ending.response()
+        try:
+            final = self._ending.response()
+        except EventDecodeError as error:
+            error.snapshot = self.assembled()
+            raise
         if final.output or not self._items:
             return final
         # The ChatGPT backend and some gateways end with an empty list of items.
         if self._completed is None:
-            self._completed = msgspec.structs.replace(final, output=self.assembled().output)
+            self._completed = msgspec.structs.replace(final, output=self._output())
         return self._completed
 
     def assembled(self) -> Response:
         """The response folded from everything but the terminal event.
 
-        Raises:
-            EventDecodeError: The response inside an event does not decode.
+        Where its beginning does not decode, it is the items alone, and the diagnostics have a `malformed`.
         """
         if self._assembled is None:
-            beginning = Response() if self._beginning is None else self._beginning.response()
-            items = sorted(self._items, key=lambda item: item.index)
-            output = [item.snapshot() for item in items] or beginning.output
-            self._assembled = msgspec.structs.replace(beginning, output=output)
+            beginning = self._begun()
+            self._assembled = msgspec.structs.replace(beginning, output=self._output() or beginning.output)
         return self._assembled
+
+    def _output(self) -> list[Any]:
+        return [item.snapshot() for item in sorted(self._items, key=lambda item: item.index)]
+
+    def _begun(self) -> Response:
+        return Response() if self._beginning is None else self._beginning.response_or_nothing()
 
     def compare(self) -> list[Difference]:
         """The differences between what was streamed and the server's own final object; none before the end.
 
         Raises:
-            EventDecodeError: The response inside an event does not decode.
+            EventDecodeError: The server's own does not decode.
         """
         return [] if self._ending is None else compare(self.assembled(), self._ending.response())
 
@@ -426,8 +433,7 @@ class ResponsesReducer:
         return self._told().created_at
 
     def _told(self) -> Response:
-        told = self._ending or self._beginning
-        return Response() if told is None else told.response()
+        return self._begun() if self._ending is None else self._ending.response()
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -477,6 +483,15 @@ class _Told:
         whole: Response = _whole(response, lambda raw: read_response(Raw(raw), self.event.type)[0])
         self._response = whole
         return whole
+
+    def response_or_nothing(self) -> Response:
+        """An empty response, and a diagnostic, where it does not decode."""
+        try:
+            return self.response()
+        except EventDecodeError as error:
+            self._log.note("malformed", error.reason, self._ordinal)
+            self._response = Response()
+            return self._response
 
     def encoded(self) -> bytes:
         """The event, with nothing but its response."""
