@@ -583,6 +583,28 @@ ROWS: list[tuple[str, list[Any], list[AnyPart]]] = [
         [TextPart(index=0, text="a😀\ufffd"), TextPart(index=1, text="b")],
     ),
     (
+        "half a character at the end, which is told once more",
+        [
+            text("a\ud83d"),
+            event_of("output_text.done", output_index=0, content_index=0, text="a\ud83d"),
+            added(FUNCTION, 1),
+            event_of("function_call_arguments.delta", output_index=1, delta="b\ud83d"),
+            done(FUNCTION | {"arguments": "b\ud83d", "status": "incomplete"}, 1),
+            added(MESSAGE, 2),
+            text("c\ud83d", 2),
+            done(MESSAGE | {"content": [output_text("c\ud83d")]}, 2),
+            added(FUNCTION, 3),
+            event_of("function_call_arguments.delta", output_index=3, delta="d\ud83d"),
+            event_of("function_call_arguments.done", output_index=3, arguments="d\ud83d"),
+        ],
+        [
+            TextPart(index=0, text="a\ufffd"),
+            ToolCallPart(index=1, id="fc_1", call_id="call_1", name="look", arguments="b\ufffd"),
+            TextPart(index=2, id="msg_1", text="c\ufffd"),
+            ToolCallPart(index=3, id="fc_1", call_id="call_1", name="look", arguments="d\ufffd", ended=True),
+        ],
+    ),
+    (
         "halves of characters in names",
         [
             event_of("function_call_arguments.delta", item_id="f\ud83d", delta="a"),
