@@ -76,6 +76,35 @@ def test_what_turns_out_to_be_something_else_ends_as_it_stands() -> None:
     assert part.text == "hi"
 
 
+@pytest.mark.parametrize(
+    ("operation", "diff"),
+    [
+        ({"diff": "+a"}, "+a"),
+        ({"type": "rename_file", "diff": 5}, ""),
+        ({"type": "update_file", "path": "a", "diff": "+a"}, "+a"),
+        ({"type": "delete_file", "path": "a"}, ""),
+        (None, ""),
+    ],
+)
+def test_a_patch_of_any_type_is_passed(operation: Any, diff: str) -> None:
+    item = {"type": "apply_patch_call", "id": "a", "operation": operation}
+    (part,) = parts_told_by(event_of("output_item.done", output_index=0, item=item))
+    assert isinstance(part, ToolCallPart)
+    assert part.arguments == diff
+
+
+def test_a_patch_that_only_its_deltas_have_told_of_is_in_the_message() -> None:
+    delta = {"type": "response.apply_patch_call_operation_diff.delta", "output_index": 0, "item_id": "a"}
+    parser = ResponsesParser()
+    parts = ResponsesParts()
+    for event in parser.feed(b"data: " + json.dumps(delta | {"delta": "+a"}).encode() + b"\n\n"):
+        parts.apply(event)
+    (call,) = parser.message().tool_calls
+    (part,) = parts.parts()
+    assert isinstance(part, ToolCallPart)
+    assert call.arguments == part.arguments == "+a"
+
+
 def content_of(response: responses.Response) -> list[tuple[str, str]]:
     """What a response holds, in order: types of parts, and texts."""
     found: list[tuple[str, str]] = []

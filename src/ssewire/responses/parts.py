@@ -48,13 +48,19 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode() if value else ""
 
 
+def _diff(operation: Any) -> str:
+    """The diff of a patch, also of one that only its deltas have told of: those do not say its type."""
+    found = operation.get("diff") if isinstance(operation, UnknownMember) else getattr(operation, "diff", "")
+    return found if isinstance(found, str) else ""
+
+
 CALLS: Final[dict[type, tuple[str, bool, Callable[[Any], str]]]] = {
     items.FunctionCall: ("function", False, lambda item: item.arguments),
     items.CustomToolCall: ("custom", False, lambda item: item.input),
     items.McpCall: ("mcp", True, lambda item: item.arguments),
     items.CodeInterpreterCall: ("code_interpreter", True, lambda item: item.code or ""),
     items.ShellCall: ("shell", False, lambda item: "\n".join(item.action.commands) if item.action else ""),
-    items.ApplyPatchCall: ("apply_patch", False, lambda item: getattr(item.operation, "diff", "")),
+    items.ApplyPatchCall: ("apply_patch", False, lambda item: _diff(item.operation)),
     items.WebSearchCall: ("web_search", True, lambda item: _json(item.action)),
     items.FileSearchCall: ("file_search", True, lambda item: _json(item.queries)),
     items.ToolSearchCall: ("tool_search", False, lambda item: _json(item.arguments)),
