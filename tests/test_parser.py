@@ -42,6 +42,7 @@ from ssewire._parser import MAX_HEAD_BYTES, Parser
 from ssewire._wire.tokenizer import ServerSentEvent
 from ssewire.chat.dialect import CHAT
 from ssewire.events import MAX_DETAIL_CHARS, MAX_DIAGNOSTICS, DiagnosticLog
+from ssewire.responses import Response
 from ssewire.testing import make_chat_body, make_completions_body, make_responses_body
 
 
@@ -674,7 +675,32 @@ def test_an_error_is_told_though_what_came_before_it_does_not_decode(response: s
     assert len(parser.feed(created + event('{"type":"error","sequence_number":1,"message":"no"}'))) == 2
     with pytest.raises(ProviderError, match="no") as caught:
         parser.close()
-    assert caught.value.snapshot is None
+    assert caught.value.snapshot == Response()
+
+
+HELLO_IN_ITEMS = event(
+    '{"type":"response.output_text.delta","output_index":0,"content_index":0,"item_id":"m","delta":"Hello"}'
+)
+
+
+def test_an_error_has_what_was_streamed_though_the_response_does_not_decode() -> None:
+    odd = '{"type":"response.%s","response":{"id":"r","created_at":"today","error":{"message":"no"}}}'
+    parser = ResponsesParser()
+    parser.feed(event(odd % "created") + HELLO_IN_ITEMS)
+    parser.close()
+    with pytest.raises(StreamTruncatedError) as cut:
+        parser.result()
+    parser = ResponsesParser()
+    parser.feed(HELLO_IN_ITEMS + event(odd % "failed"))
+    with pytest.raises(ProviderError, match="no") as failed:
+        parser.close()
+    parser = ResponsesParser()
+    parser.feed(HELLO_IN_ITEMS + event(odd % "completed"))
+    with pytest.raises(EventDecodeError, match="created_at") as undecodable:
+        parser.result()
+    for caught in (cut, failed, undecodable):
+        (item,) = caught.value.snapshot.output
+        assert item.content[0].text == "Hello"
 
 
 # -- bodies that are no event stream ---------------------------------------------------------------------
@@ -1237,6 +1263,17 @@ def test_equal_diagnostics_are_counted() -> None:
         log.note("b" if ordinal < 3 else "a", "y")
     assert log.entries() == [Diagnostic("a", "x", 1, 3), Diagnostic("b", "y", 1, 2), Diagnostic("a", "y", 3)]
     assert (log.count("a"), log.count("b"), log.count("c")) == (4, 2, 0)
+
+
+def test_what_is_noted_later_stands_where_it_was() -> None:
+    log = DiagnosticLog()
+    log.ordinal = 5
+    log.note("a", "x")
+    log.note("b", "y")
+    log.note("b", "y", 2)
+    log.note("c", "z", 0)
+    log.note("c", "z", 3)
+    assert log.entries() == [Diagnostic("c", "z", 0, 2), Diagnostic("b", "y", 2, 2), Diagnostic("a", "x", 5)]
 
 
 def test_a_log_is_bounded() -> None:

@@ -631,6 +631,25 @@ def test_a_repair_is_noted_once_however_often_one_looks(resumed: bool) -> None:
     assert [(each.kind, each.count) for each in reducer.diagnostics] == [("repaired", 1)]
 
 
+def test_a_repair_is_noted_at_the_event_that_needed_it() -> None:
+    odd = {"id": "r", "max_tool_calls": 2.0}
+    reducer = fold({"type": "response.created", "response": odd}, added(MESSAGE), TEXT)
+    reducer.snapshot()
+    reducer.apply(decoded({"type": "response.completed", "sequence_number": 3, "response": odd}))
+    reducer.apply(decoded({"type": "keepalive", "sequence_number": 4}))
+    reducer.snapshot()
+    assert [(each.kind, each.ordinal, each.count) for each in reducer.diagnostics] == [
+        ("repaired", 1, 2),
+        ("late_event", 5, 1),
+    ]
+    looked_at_last = fold({"type": "response.created", "response": odd}, added(MESSAGE), added(MESSAGE))
+    looked_at_last.snapshot()
+    assert [(each.kind, each.ordinal) for each in looked_at_last.diagnostics] == [
+        ("repaired", 1),
+        ("item_added_again", 3),
+    ]
+
+
 def test_a_response_that_does_not_decode_names_its_event() -> None:
     reducer = fold({"type": "response.incomplete", "response": {"output": 5}})
     with pytest.raises(EventDecodeError) as caught:
@@ -752,6 +771,34 @@ def test_indexes_may_have_gaps_and_nothing_is_allocated_up_to_them() -> None:
         ["b"],
     ]
     assert peak < 2**20
+
+
+ODD: Payload = {"type": "response.created", "response": {"id": "r", "created_at": "today", "output": [5]}}
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_of_a_beginning_that_does_not_decode_nothing_is_known(saved: bool) -> None:
+    reducer = fold(ODD, added(MESSAGE), TEXT)
+    if saved:
+        reducer = ResponsesReducer(state=reducer.state())
+    for _ in range(2):
+        assert (reducer.usage, reducer.model, reducer.created) == (None, None, None)
+        assert reducer.snapshot().id == ""
+        assert plain(reducer)["output"][0]["content"][0]["text"] == "a"
+        reducer.apply(decoded({"type": "keepalive", "sequence_number": 3}))
+    (first, *_) = reducer.diagnostics
+    assert (first.kind, first.ordinal, first.count) == ("malformed", 0 if saved else 1, 1)
+    assert "created_at" in first.detail
+    assert ResponsesReducer(state=reducer.state()).state() == reducer.state()
+
+
+@pytest.mark.parametrize("output", [[], [MESSAGE]])
+def test_a_beginning_that_does_not_decode_is_not_looked_at_behind_the_end(output: list[Payload]) -> None:
+    reducer = fold(ODD, added(MESSAGE), TEXT, whole(output=output, model="m"))
+    assert (reducer.model, len(reducer.snapshot().output)) == ("m", 1)
+    assert kinds(reducer) == []
+    assert reducer.compare()
+    assert kinds(reducer) == ["malformed"]
 
 
 def test_a_response_that_does_not_decode_is_told_when_somebody_looks() -> None:

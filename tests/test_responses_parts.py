@@ -76,6 +76,35 @@ def test_what_turns_out_to_be_something_else_ends_as_it_stands() -> None:
     assert part.text == "hi"
 
 
+@pytest.mark.parametrize(
+    ("operation", "diff"),
+    [
+        ({"diff": "+a"}, "+a"),
+        ({"type": "rename_file", "diff": 5}, ""),
+        ({"type": "update_file", "path": "a", "diff": "+a"}, "+a"),
+        ({"type": "delete_file", "path": "a"}, ""),
+        (None, ""),
+    ],
+)
+def test_a_patch_of_any_type_is_passed(operation: Any, diff: str) -> None:
+    item = {"type": "apply_patch_call", "id": "a", "operation": operation}
+    (part,) = parts_told_by(event_of("output_item.done", output_index=0, item=item))
+    assert isinstance(part, ToolCallPart)
+    assert part.arguments == diff
+
+
+def test_a_patch_that_only_its_deltas_have_told_of_is_in_the_message() -> None:
+    delta = {"type": "response.apply_patch_call_operation_diff.delta", "output_index": 0, "item_id": "a"}
+    parser = ResponsesParser()
+    parts = ResponsesParts()
+    for event in parser.feed(b"data: " + json.dumps(delta | {"delta": "+a"}).encode() + b"\n\n"):
+        parts.apply(event)
+    (call,) = parser.message().tool_calls
+    (part,) = parts.parts()
+    assert isinstance(part, ToolCallPart)
+    assert call.arguments == part.arguments == "+a"
+
+
 def content_of(response: responses.Response) -> list[tuple[str, str]]:
     """What a response holds, in order: types of parts, and texts."""
     found: list[tuple[str, str]] = []
@@ -581,6 +610,28 @@ ROWS: list[tuple[str, list[Any], list[AnyPart]]] = [
         "halves of characters",
         [text("a\ud83d"), text("b", at=1), text("\ude00"), text("\ud83d")],
         [TextPart(index=0, text="a😀\ufffd"), TextPart(index=1, text="b")],
+    ),
+    (
+        "half a character at the end, which is told once more",
+        [
+            text("a\ud83d"),
+            event_of("output_text.done", output_index=0, content_index=0, text="a\ud83d"),
+            added(FUNCTION, 1),
+            event_of("function_call_arguments.delta", output_index=1, delta="b\ud83d"),
+            done(FUNCTION | {"arguments": "b\ud83d", "status": "incomplete"}, 1),
+            added(MESSAGE, 2),
+            text("c\ud83d", 2),
+            done(MESSAGE | {"content": [output_text("c\ud83d")]}, 2),
+            added(FUNCTION, 3),
+            event_of("function_call_arguments.delta", output_index=3, delta="d\ud83d"),
+            event_of("function_call_arguments.done", output_index=3, arguments="d\ud83d"),
+        ],
+        [
+            TextPart(index=0, text="a\ufffd"),
+            ToolCallPart(index=1, id="fc_1", call_id="call_1", name="look", arguments="b\ufffd"),
+            TextPart(index=2, id="msg_1", text="c\ufffd"),
+            ToolCallPart(index=3, id="fc_1", call_id="call_1", name="look", arguments="d\ufffd", ended=True),
+        ],
     ),
     (
         "halves of characters in names",

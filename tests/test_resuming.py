@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import httpx2
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +38,7 @@ from ssewire import (
     StreamStalledError,
     StreamTruncatedError,
     Verdict,
+    responses,
 )
 from ssewire.logs import Capture, Head
 from ssewire.responses import ResponsesState
@@ -606,6 +608,63 @@ def test_a_parser_with_a_state_hands_out_nothing_twice() -> None:
     found += second.feed(BODY)
     assert found == WHOLE
     assert second.result() == RESULT
+
+
+@pytest.mark.parametrize("numbers", [[1, 1, 1, 1], [5, 6, 1, 2]])
+@pytest.mark.parametrize("saves", [1, 2])
+def test_where_numbers_are_out_of_order_a_state_drops_nothing(numbers: list[int], saves: int) -> None:
+    sent = [numbered(number, delta) for number, delta in zip(numbers, [*DELTAS, DELTAS[0]], strict=True)]
+    parser = ResponsesParser()
+    parser.feed(b"".join(sent[:3]))
+    for _ in range(saves):
+        state = msgspec.json.decode(msgspec.json.encode(parser.state()), type=ResponsesState)
+        parser = ResponsesParser(state=state)
+    assert len(parser.feed(sent[3])) == 1
+    assert parser.message().text == "Hello thereHel"
+    with pytest.raises(StreamTruncatedError, match="out of order"):
+        parser.resume()
+
+
+def test_a_state_that_does_not_tell_of_the_order_drops_what_was_seen() -> None:
+    state = msgspec.json.decode(
+        b'{"sequence_number":3,"beginning":null,"ending":null,"items":[]}', type=ResponsesState
+    )
+    assert ResponsesParser(state=state).feed(numbered(3, *DELTAS[:2])) == [
+        responses.OutputTextDelta(4, delta="lo ", item_id="m", output_index=0, content_index=0)
+    ]
+
+
+@pytest.mark.parametrize("rest", [b"", b"data: [DONE]\n\n", EVENTS[-1]])
+def test_what_had_ended_when_it_was_saved_has_ended(rest: bytes) -> None:
+    first = ResponsesParser()
+    first.feed(b"".join(EVENTS))
+    second = ResponsesParser(state=first.state(), strict=True)
+    assert second.verdict is Verdict.COMPLETE
+    assert second.feed(rest) == second.close() == []
+    assert second.result() == RESULT
+    with pytest.raises(RuntimeError, match="nothing to resume: the stream is complete"):
+        second.resume()
+    with ResponsesStream([rest], state=first.state()) as stream:
+        assert list(stream) == []
+        assert stream.result() == RESULT
+
+
+@pytest.mark.parametrize("told", ['"error":{"message":"no","code":"full"}', '"status":"failed"'])
+def test_what_had_failed_when_it_was_saved_has_failed(told: str) -> None:
+    first = ResponsesParser()
+    first.feed(
+        b'data: {"type":"response.failed","sequence_number":4,"response":{"id":"r",%b}}\n\n' % told.encode()
+    )
+    with pytest.raises(ProviderError) as before:
+        first.close()
+    second = ResponsesParser(state=first.state())
+    assert second.verdict is Verdict.FAILED
+    with pytest.raises(ProviderError) as after:
+        second.feed(b"")
+    assert (after.value.message, after.value.code) == (before.value.message, before.value.code)
+    assert after.value.snapshot == before.value.snapshot
+    with pytest.raises(ProviderError):
+        ResponsesStream([], state=first.state()).result()
 
 
 def test_an_event_without_a_number_is_no_repetition() -> None:

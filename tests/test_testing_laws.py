@@ -316,6 +316,13 @@ def test_a_state_that_is_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     unfinished = RESPONSES.partition(b"event: response.completed")[0]
     failing = b'data: {"error":"no"}\n\ndata: {"type":"keepalive"}\n\ndata: {}\n\n'
     check_state(unfinished + failing, 4)
+    failed = (
+        b'data: {"type":"response.failed","sequence_number":99,"response":{"error":{"message":"no"}}}\n\n'
+    )
+    check_state(unfinished + failed, unfinished.count(b"\n\n") + 1, 2)
+    with monkeypatch.context() as patch, broken("what was saved as complete is open"):
+        patch.setattr(ResponsesParser, "_end_with", lambda *_: None)
+        check_state(RESPONSES, RESPONSES.count(b"\n\n"))
 
     class Forgetful(ResponsesParser):
         def __init__(self, *, malformed: Any, state: Any = None) -> None:

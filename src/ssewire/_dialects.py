@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ssewire._dialect import provider_error
 from ssewire._json import loads
 from ssewire._parser import Parser
 from ssewire._resuming import AsyncReads, Reads, ResumableParser, ResumableStream
@@ -77,7 +78,8 @@ class ResponsesParser(ResumableParser):
         strict: As for every parser.
         aliases: Other names of event types, such as `responses.ALIASES`.
         state: What an earlier parser of the same response knew (`state()`), to go on from: events that it
-            has seen are dropped, and gaps are noted in `diagnostics`.
+            has seen are dropped, unless their numbers were out of order, and gaps are noted in `diagnostics`.
+            Where the end had come, it has come here, too.
     """
 
     dialect = RESPONSES
@@ -97,10 +99,20 @@ class ResponsesParser(ResumableParser):
             self._decode = ResponsesDecoder(aliases).read
         if state is not None:
             self._came_before = self._responses.came_before
+            if state.ending is not None:
+                self._end_with(state.ending)
 
     def _new_reducer(self) -> ResponsesReducer:
         self._responses = ResponsesReducer(self._log, state=self._state)
         return self._responses
+
+    def _end_with(self, ending: bytes) -> None:
+        """The state has the terminal event."""
+        event: Any = self._decode(ending, "message")[0]
+        error = self._error_of(event, "message", ending)
+        if error is not None:
+            self._failure = provider_error(error, ending)
+        self._settle(ended=True)
 
     def assembled(self) -> Response:
         """The response folded from everything but the terminal event."""

@@ -268,6 +268,11 @@ class Parts(ABC, Generic[E_contra]):
         if piece and (text := self._halves.join(piece, growing.index, growing.field)):
             found.append(growing.append(text))
 
+    def _settle_text(self, growing: Growing, text: str, found: list[PartEvent]) -> None:
+        """Take the whole of what grows, as the provider tells it: of its pieces, no half waits any more."""
+        self._halves.rest(growing.index, growing.field)
+        growing.settle(text, found)
+
     def _finish(self, growing: Growing, found: list[PartEvent]) -> None:
         """End a part."""
         if self._open.pop(growing.index, None) is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections import deque
 from operator import length_hint
@@ -688,9 +687,11 @@ class Parser(Generic[E, S]):
 
     def _told(self, error: SSEWireError) -> SSEWireError:
         """An error as it is to be raised: with what has arrived, and without the steps of the last time."""
-        # A response that was not looked at until now may not decode; the error at hand is the one to tell.
-        with contextlib.suppress(EventDecodeError):
+        try:
             error.snapshot = self.snapshot()
+        except EventDecodeError as refusal:
+            # A response that was not looked at until now; the error at hand is the one to tell.
+            error.snapshot = refusal.snapshot
         return error.with_traceback(None)
 
 

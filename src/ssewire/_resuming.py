@@ -102,7 +102,7 @@ class ResumableParser(Parser[AnyEvent, Response]):
         number = self._responses.sequence_number
         if number is None:
             reason = "no event had a sequence number"
-        elif self._log.count("sequence_disorder"):
+        elif self._responses.disordered:
             reason = "its sequence numbers are out of order"
         else:
             return number

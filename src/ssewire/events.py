@@ -82,21 +82,28 @@ class DiagnosticLog:
         """The number of the event at hand."""
         self._entries: dict[tuple[str, str], Diagnostic] = {}
 
-    def note(self, kind: str, detail: str) -> None:
-        """Record something at the event at hand; what it quotes of the stream is cut."""
+    def note(self, kind: str, detail: str, ordinal: int | None = None) -> None:
+        """Record something at the event at hand, or at an earlier one; what it quotes of the stream is cut.
+
+        Args:
+            kind: What it is.
+            detail: The particulars.
+            ordinal: The number of the event, if it is an earlier one.
+        """
+        at = self.ordinal if ordinal is None else ordinal
         key = (kind, detail if len(detail) <= MAX_DETAIL_CHARS else detail[:MAX_DETAIL_CHARS] + "…")
         known = self._entries.get(key)
         if known is None and len(self._entries) >= MAX_DIAGNOSTICS:
             key = ("more", f"further diagnostics, beyond {MAX_DIAGNOSTICS} different ones")
             known = self._entries.get(key)
         if known is None:
-            self._entries[key] = Diagnostic(*key, self.ordinal)
+            self._entries[key] = Diagnostic(*key, at)
         else:
-            self._entries[key] = msgspec.structs.replace(known, count=known.count + 1)
+            self._entries[key] = Diagnostic(*key, min(known.ordinal, at), known.count + 1)
 
     def entries(self) -> list[Diagnostic]:
         """The diagnostics so far, in order of first appearance."""
-        return list(self._entries.values())
+        return sorted(self._entries.values(), key=lambda entry: entry.ordinal)
 
     def count(self, kind: str) -> int:
         """How often something of this kind came up."""

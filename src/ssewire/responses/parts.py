@@ -48,13 +48,19 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode() if value else ""
 
 
+def _diff(operation: Any) -> str:
+    """The diff of a patch, also of one that only its deltas have told of: those do not say its type."""
+    found = operation.get("diff") if isinstance(operation, UnknownMember) else getattr(operation, "diff", "")
+    return found if isinstance(found, str) else ""
+
+
 CALLS: Final[dict[type, tuple[str, bool, Callable[[Any], str]]]] = {
     items.FunctionCall: ("function", False, lambda item: item.arguments),
     items.CustomToolCall: ("custom", False, lambda item: item.input),
     items.McpCall: ("mcp", True, lambda item: item.arguments),
     items.CodeInterpreterCall: ("code_interpreter", True, lambda item: item.code or ""),
     items.ShellCall: ("shell", False, lambda item: "\n".join(item.action.commands) if item.action else ""),
-    items.ApplyPatchCall: ("apply_patch", False, lambda item: getattr(item.operation, "diff", "")),
+    items.ApplyPatchCall: ("apply_patch", False, lambda item: _diff(item.operation)),
     items.WebSearchCall: ("web_search", True, lambda item: _json(item.action)),
     items.FileSearchCall: ("file_search", True, lambda item: _json(item.queries)),
     items.ToolSearchCall: ("tool_search", False, lambda item: _json(item.arguments)),
@@ -303,7 +309,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
                 names = _names(told)
                 for field in ("call_id", "name"):
                     part.name(field, names.pop(field), found)
-                part.settle(CALLS[item.type][2](told), found)
+                self._settle_text(part, CALLS[item.type][2](told), found)
                 ended = self.whole and getattr(told, "status", None) not in CUT
                 part.learn(extra=told, ended=ended, **names)
             else:
@@ -356,7 +362,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
         elif field != "delta":
             item.closed.add(PASSING)
             growing.name("name", without_halves(getattr(event, "name", None) or ""), found)
-            growing.settle(text, found)
+            self._settle_text(growing, text, found)
             growing.learn(ended=self.whole)
         elif PASSING not in item.closed:
             self._grow(growing, text, found)
@@ -398,7 +404,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
             self._stay(event, growing, "content_index" if where == "content" else "summary_index")
         else:
             item.closed.add(key)
-            growing.settle(getattr(event, field), found)
+            self._settle_text(growing, getattr(event, field), found)
 
     def _stay(self, event: Any, growing: Growing, entry_field: str = "") -> None:
         """The next delta, if it is of the same type and place, goes where this one went."""
@@ -487,7 +493,7 @@ class ResponsesParts(Parts["events.Event | UnknownEvent"]):
         if part_type is OtherPart:
             growing.learn(extra=told)
         elif whole:
-            growing.settle(text, found)
+            self._settle_text(growing, text, found)
         return growing
 
     def _annotate(self, event: events.OutputTextAnnotationAdded, found: list[PartEvent]) -> None:

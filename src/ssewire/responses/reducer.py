@@ -154,12 +154,14 @@ class ResponsesState(msgspec.Struct, frozen=True):
         beginning: The event that told of the response last, encoded.
         ending: The terminal event, encoded.
         items: The items, in a form that is ssewire's own.
+        disordered: The numbers were out of order, and do not tell what was seen.
     """
 
     sequence_number: int | None
     beginning: bytes | None
     ending: bytes | None
     items: list[Any]
+    disordered: bool = False
 
 
 class ResponsesReducer:
@@ -171,7 +173,8 @@ class ResponsesReducer:
 
     Args:
         log: Where to note what is unusual; a log of its own by default.
-        state: What another reducer knew, to go on from: events that it has seen are dropped.
+        state: What another reducer knew, to go on from: events that it has seen are dropped, unless their
+            numbers were out of order.
     """
 
     def __init__(self, log: DiagnosticLog | None = None, *, state: ResponsesState | None = None) -> None:
@@ -179,6 +182,8 @@ class ResponsesReducer:
         """How many deltas have brought text, reasoning, a refusal, arguments or the like."""
         self.sequence_number: int | None = None
         """The highest sequence number that was seen."""
+        self.disordered = False
+        """A sequence number was not higher than one before: the numbers do not tell what was seen."""
         self._own_log = log is None
         self._log = log or DiagnosticLog()
         self._resume_after: int | None = None
@@ -236,8 +241,8 @@ class ResponsesReducer:
             self._log.ordinal += count
 
     def resume(self) -> None:
-        """Another body goes on after the last event; what it repeats is dropped."""
-        self._resume_after = self.sequence_number
+        """Another body goes on after the last event; what it repeats is dropped, if the numbers tell it."""
+        self._resume_after = None if self.disordered else self.sequence_number
 
     def came_before(self, event: events.Event | UnknownEvent) -> bool:
         """Whether an event was seen before the stream was resumed; notes it."""
@@ -268,6 +273,7 @@ class ResponsesReducer:
             )
         elif number <= self.sequence_number:
             self._log.note("sequence_disorder", "a sequence number that is not the next")
+            self.disordered = True
             return True
         self.sequence_number = number
         return True
@@ -366,36 +372,43 @@ class ResponsesReducer:
         """The response so far; after the terminal event the server's own.
 
         Raises:
-            EventDecodeError: The response inside an event does not decode.
+            EventDecodeError: The server's own does not decode; what was assembled is the error's `snapshot`.
         """
         if self._ending is None:
             return self.assembled()
-        final = self._ending.response()
+        try:
+            final = self._ending.response()
+        except EventDecodeError as error:
+            error.snapshot = self.assembled()
+            raise
         if final.output or not self._items:
             return final
         # The ChatGPT backend and some gateways end with an empty list of items.
         if self._completed is None:
-            self._completed = msgspec.structs.replace(final, output=self.assembled().output)
+            self._completed = msgspec.structs.replace(final, output=self._output())
         return self._completed
 
     def assembled(self) -> Response:
         """The response folded from everything but the terminal event.
 
-        Raises:
-            EventDecodeError: The response inside an event does not decode.
+        Where its beginning does not decode, it is the items alone, and the diagnostics have a `malformed`.
         """
         if self._assembled is None:
-            beginning = Response() if self._beginning is None else self._beginning.response()
-            items = sorted(self._items, key=lambda item: item.index)
-            output = [item.snapshot() for item in items] or beginning.output
-            self._assembled = msgspec.structs.replace(beginning, output=output)
+            beginning = self._begun()
+            self._assembled = msgspec.structs.replace(beginning, output=self._output() or beginning.output)
         return self._assembled
+
+    def _output(self) -> list[Any]:
+        return [item.snapshot() for item in sorted(self._items, key=lambda item: item.index)]
+
+    def _begun(self) -> Response:
+        return Response() if self._beginning is None else self._beginning.response_or_nothing()
 
     def compare(self) -> list[Difference]:
         """The differences between what was streamed and the server's own final object; none before the end.
 
         Raises:
-            EventDecodeError: The response inside an event does not decode.
+            EventDecodeError: The server's own does not decode.
         """
         return [] if self._ending is None else compare(self.assembled(), self._ending.response())
 
@@ -420,8 +433,7 @@ class ResponsesReducer:
         return self._told().created_at
 
     def _told(self) -> Response:
-        told = self._ending or self._beginning
-        return Response() if told is None else told.response()
+        return self._begun() if self._ending is None else self._ending.response()
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -435,12 +447,14 @@ class ResponsesReducer:
         beginning, ending = (
             None if told is None else told.encoded() for told in (self._beginning, self._ending)
         )
-        return ResponsesState(self.sequence_number, beginning, ending, [item.dump() for item in self._items])
+        items = [item.dump() for item in self._items]
+        return ResponsesState(self.sequence_number, beginning, ending, items, self.disordered)
 
     def _load(self, state: ResponsesState) -> None:
         known: Any = events.KnownEvent
         decoder = PayloadDecoder(known)  # the response is as it was sent, and may need repairs
-        self.sequence_number = self._resume_after = state.sequence_number
+        self.sequence_number, self.disordered = state.sequence_number, state.disordered
+        self.resume()
         self._beginning, self._ending = (
             None if encoded is None else _Told(decoder.decode(encoded)[0], self._log)
             for encoded in (state.beginning, state.ending)
@@ -452,10 +466,11 @@ class ResponsesReducer:
 class _Told:
     """An event that brings the whole response, which is decoded at the first look."""
 
-    __slots__ = ("_log", "_response", "event")
+    __slots__ = ("_log", "_ordinal", "_response", "event")
 
     def __init__(self, event: Any, log: DiagnosticLog) -> None:
         self.event = event
+        self._ordinal = log.ordinal
         self._response: Response | None = None
         self._log = log
 
@@ -464,10 +479,19 @@ class _Told:
             return self._response
         response, repairs = read_response(self.event.raw_response, self.event.type)
         for repair in repairs:
-            self._log.note("repaired", repair)
+            self._log.note("repaired", repair, self._ordinal)
         whole: Response = _whole(response, lambda raw: read_response(Raw(raw), self.event.type)[0])
         self._response = whole
         return whole
+
+    def response_or_nothing(self) -> Response:
+        """An empty response, and a diagnostic, where it does not decode."""
+        try:
+            return self.response()
+        except EventDecodeError as error:
+            self._log.note("malformed", error.reason, self._ordinal)
+            self._response = Response()
+            return self._response
 
     def encoded(self) -> bytes:
         """The event, with nothing but its response."""
