@@ -516,6 +516,16 @@ def test_a_text_may_come_with_its_end_alone(payload: Payload, item: Payload) -> 
     assert {name: made[name] for name in item} == item
 
 
+def test_an_end_that_does_not_decode_comes_with_what_was_streamed() -> None:
+    reducer = fold(
+        event("output_text.delta", content_index=0, delta="a"), {"type": "response.completed", "response": 3}
+    )
+    with pytest.raises(EventDecodeError) as caught:
+        reducer.snapshot()
+    assert caught.value.snapshot is reducer.assembled()
+    assert caught.value.snapshot.output[0].content[0].text == "a"
+
+
 def test_the_first_event_may_name_neither_index_nor_id() -> None:
     reducer = fold(event("output_text.delta", None, item_id="", content_index=0, delta="a"))
     assert plain(reducer)["output"][0]["content"][0]["text"] == "a"
