@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,6 +120,15 @@ def test_recording_goes_on_behind_a_crash(tmp_path: Path, suffix: str) -> None:
     write_captures([story()], path)
     *_, last = read(path)
     assert last == plain(story())
+
+
+@every_suffix
+def test_a_file_that_is_appended_to_itself_is_in_it_twice(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"log{suffix}"
+    write_captures([story(), story(end=End("closed", 2.0))], path)
+    before = read(path)
+    assert write_captures(islice(read_captures(path), 5), path) == 2
+    assert read(path) == before * 2
 
 
 def test_credentials_do_not_reach_the_file(tmp_path: Path) -> None:

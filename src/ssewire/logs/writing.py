@@ -137,6 +137,8 @@ def write_captures(
 ) -> int:
     """Append captures to a file, also ones that were imported or come from another file.
 
+    What the file holds already stays: captures that are read from it are in it twice then.
+
     Args:
         captures: What to write; each is read while it is written.
         path: As for `CaptureWriter`.
