@@ -13,7 +13,7 @@ from capture_cases import BODY, HEAD, URL, story
 from capture_server import playing
 from server import ERROR, HTML, STORY_TEXT
 from ssewire.cli import main
-from ssewire.cli.output import FINDINGS, INTERRUPTED, WRONG_USE
+from ssewire.cli.output import FINDINGS, INTERRUPTED, WRONG_USE, StdoutError
 from ssewire.logs import Capture, End, read_captures
 
 if TYPE_CHECKING:
@@ -153,10 +153,10 @@ def test_a_reader_who_has_seen_enough_is_no_problem(
     from ssewire.cli import record
 
     def leave(_stream: Any) -> None:
-        raise BrokenPipeError
+        raise StdoutError
 
     monkeypatch.setattr(record, "print_text", leave)
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(StdoutError):
         record.run(_options(chat_url, output))
     assert recorded(output).end.how == "closed"
 

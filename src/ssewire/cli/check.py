@@ -12,7 +12,7 @@ import msgspec
 
 from ssewire._dialects import ResponsesStream
 from ssewire.cli import inputs, jobs, picks
-from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, model_of, told
+from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, model_of, told, writing
 from ssewire.cli.streams import Reading, end_of, none_asked_for, open_stream
 from ssewire.errors import SSEWireError
 from ssewire.events import UnknownEvent
@@ -131,7 +131,8 @@ def _check(source: str, capture: Capture, tally: Tally, form: _Form, reading: Re
     found = finding(stream, problem, known, end)
     code = FINDINGS if found or (form.strict and _is_odd(report)) else CLEAN
     if form.rows or (form.found_rows and code != CLEAN):
-        print(json_line(report) if form.json else "\n".join(_lines(report)))
+        with writing():
+            print(json_line(report) if form.json else "\n".join(_lines(report)))
     tally.events += events
     tally.look_at(source, stream, known)
     tally.count(source, found, code=code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,8 @@ from ssewire.errors import (
 from ssewire.logs.capture import CLOSED, broken_off
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ssewire._stream import Stream
     from ssewire.logs.capture import End
 
@@ -28,9 +31,29 @@ WRONG_USE: Final = 2
 INTERRUPTED: Final = 130
 
 
+class StdoutError(Exception):
+    """Stdout cannot be written any more: nobody reads it, or its disk is full.
+
+    It is no `OSError`, for that is what a file raises that cannot be read.
+    """
+
+    code: int = CLEAN
+    """The exit code that what was found before asks for."""
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Write to stdout in here. Raises StdoutError."""
+    try:
+        yield
+    except OSError as error:
+        raise StdoutError(error.strerror or str(error)) from error
+
+
 def say(line: str) -> None:
-    """Tell the user something that is not the answer."""
-    sys.stdout.flush()
+    """Tell the user something that is not the answer. Raises StdoutError."""
+    with writing():
+        sys.stdout.flush()
     sys.stderr.write(f"ssewire: {line}\n")
     sys.stderr.flush()
 

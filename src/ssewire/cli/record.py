@@ -88,8 +88,6 @@ def run(options: argparse.Namespace) -> int:
     except httpx.HTTPError as error:
         say(f"{options.url}: {error or type(error).__name__}")
         return FINDINGS
-    except BrokenPipeError:
-        raise
     except OSError as error:
         say(f"{error.filename or options.output}: {error.strerror or error}")
         return WRONG_USE
