@@ -50,11 +50,18 @@ def writing() -> Iterator[None]:
         raise StdoutError(error.strerror or str(error)) from error
 
 
+def plain(text: str) -> str:
+    """A text from a stream on one line: nothing in it moves the cursor or turns the text."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def say(line: str) -> None:
     """Tell the user something that is not the answer. Raises StdoutError."""
     with writing():
         sys.stdout.flush()
-    sys.stderr.write(f"ssewire: {line}\n")
+    sys.stderr.write(f"ssewire: {plain(line)}\n")
     sys.stderr.flush()
 
 

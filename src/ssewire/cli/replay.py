@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from ssewire.logs.capture import End, Read
 
 FORMS: Final = ("text", "json", "events", "sse")
+_ESCAPES: Final = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"
+}
+"""How control characters are shown on a terminal, but for those that lay out text."""
 MAX_COPIED_BYTES: Final = 8 * 2**20
 """A copy of a capture is on disk if it is larger."""
 
@@ -174,12 +178,13 @@ def _rewrite(capture: Capture) -> str:
 
 
 def print_text(stream: Stream[Any, Any]) -> None:
-    """Print the answer as it streams, then what it has beside text."""
+    """Print the answer as it streams, then what it has beside text; nothing in it controls a terminal."""
+    escapes = _ESCAPES if sys.stdout.isatty() else {}
     ends_line = True
     try:
         for piece in stream.text():
             with writing():
-                sys.stdout.write(piece)
+                sys.stdout.write(piece.translate(escapes))
                 sys.stdout.flush()
             ends_line = piece.endswith("\n")
     finally:
@@ -187,7 +192,7 @@ def print_text(stream: Stream[Any, Any]) -> None:
             if not ends_line:
                 print()
             for line in stream.parser_class.dialect.beside_text(stream.snapshot()):
-                print(line)
+                print(line.translate(escapes))
 
 
 def _report(
