@@ -222,6 +222,15 @@ def test_a_folder_gets_a_file_for_each_writer(tmp_path: Path) -> None:
     assert next(read_captures(first.path)).body == DONE
 
 
+def test_a_name_with_a_slash_behind_it_is_that_of_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    for count in (1, 2):
+        write_captures([story()], f"{folder}/")
+        assert len(list(folder.glob("*.jsonl"))) == count
+    with pytest.raises(FileNotFoundError):
+        CaptureWriter(f"{tmp_path}/no/folder/")
+
+
 @pytest.mark.parametrize("content", [b"data: x\n\n", b'{"log": {}}', b"\n\nhello"])
 def test_nothing_is_appended_to_another_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "answer.log"

@@ -33,7 +33,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     command.add_argument("url", metavar="URL", help="what to ask")
     command.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="the capture file (.jsonl), or a folder"
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="the capture file (.jsonl), or a folder (made if it ends in /)",
     )
     command.add_argument(
         "-H",
