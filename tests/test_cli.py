@@ -383,6 +383,32 @@ def test_findings_count_though_nobody_reads_of_them(
         assert main(["check", "--strict", *files]) == FINDINGS
 
 
+@pytest.mark.parametrize(("command", "code"), [(["check"], CLEAN), (["replay", "missing"], WRONG_USE)])
+def test_without_stdout_and_stderr_the_exit_code_tells(
+    body: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], code: int
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main([*command, str(body)]) == code
+    with sys.stdout, sys.stderr:
+        pass
+
+
+@pytest.mark.parametrize("command", ["check", "replay", "inspect", "serve"])
+def test_a_stdin_that_is_closed_is_told(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main([command, "-"]) == WRONG_USE
+    assert capsys.readouterr().err.splitlines()[0] == "ssewire: -: stdin is closed"
+
+
+def test_the_demo_is_shown_without_the_letters_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with io.TextIOWrapper(io.BytesIO(), "ascii") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(["demo"]) == CLEAN
+
+
 def test_the_module_is_the_command(
     body: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

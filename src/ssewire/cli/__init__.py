@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from importlib.metadata import version
@@ -32,10 +33,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    options = parser().parse_args(arguments)
     code: int = CLEAN
     try:
         with writing():
+            _see_to_output()
+            options = parser().parse_args(arguments)
             code = options.run(options)
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -48,6 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ssewire: stdout: {error}", file=sys.stderr)
         return WRONG_USE
     return code
+
+
+def _see_to_output() -> None:
+    """Have a stdout and a stderr that take every text."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed when the program began
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w")))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name may hold bytes that are no text, and a terminal may lack letters.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _drop_stdout() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from ssewire._dialects import DIALECTS
 from ssewire.logs.reading import FOLDER_SUFFIXES, read_captures
@@ -98,6 +99,13 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
+def stdin() -> BinaryIO:
+    """What comes on standard input. Raises OSError: nothing can, for it was closed when the program began."""
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "stdin is closed", STDIN)
+    return sys.stdin.buffer
+
+
 def captures_of(
     name: str, body_key: str | None, report: Callable[[str], object]
 ) -> Iterator[tuple[str, Capture]]:
@@ -111,6 +119,6 @@ def captures_of(
     Raises, while iterating:
         CaptureError, ImportError, OSError: As `read_captures`.
     """
-    source = sys.stdin.buffer if name == STDIN else name
+    source = stdin() if name == STDIN else name
     for number, capture in enumerate(read_captures(source, body_key=body_key, report=report), 1):
         yield name if number == 1 else f"{name}#{number}", capture

@@ -88,9 +88,6 @@ def for_each(names: Iterable[str], work: Work, jobs: int = 1, *, watched: bool =
     Raises:
         StdoutError: What the work prints cannot be written.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name may hold bytes that are no text, and a terminal may lack letters.
-        sys.stdout.reconfigure(errors="backslashreplace")
     tally = Tally()
     files = list(find(names))
     jobs = min(jobs, len(files))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire._dialects import DIALECTS
+from ssewire.cli.inputs import stdin
 from ssewire.cli.output import CLEAN, FINDINGS, WRONG_USE, finding, say
 from ssewire.cli.replay import print_text
 from ssewire.errors import CaptureError, SSEWireError
@@ -111,7 +111,7 @@ def _data(text: str | None) -> bytes | None:
     if text is None or not text.startswith("@"):
         return None if text is None else text.encode()
     if text == "@-":
-        return sys.stdin.buffer.read()
+        return stdin().read()
     return Path(text[1:]).read_bytes()
 
 
