@@ -169,6 +169,7 @@ NEWER = b'{"ssewire":2}\n[0.1,"x"]\n'
         ("bad.jsonl", b"[1,2]\n", FINDINGS, "bad.jsonl is no capture file, HAR or cassette; of a log"),
         ("bad.har", har(None), FINDINGS, "bad.har holds no bodies: it was saved without content"),
         ("bad.har", b'{"log": {"entr', FINDINGS, "bad.har is no HAR file: "),
+        ("bad.har", b'{"log": {}}', FINDINGS, "bad.har is no HAR file: it has no log with entries"),
         ("bad.har", b"", FINDINGS, "bad.har is no HAR file: "),
         ("bad.sse.gz", BODY, FINDINGS, "bad.sse.gz is no gzip file"),
         ("bad.sse", b"", FINDINGS, "bad.sse: the body ended without an event"),

@@ -184,6 +184,12 @@ def test_the_extra_is_named(
     assert "pip install 'ssewire[server]'" in capsys.readouterr().err
 
 
+def test_the_forms_of_faults_are_told(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", str(log), "--fault", "fire"])
+    assert "argument --fault: no fault: 'fire'; cut:AT, reset:AT," in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "http", ""])
 def test_a_port_that_is_none_is_wrong_use(log: Path, port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import glob
 import os
@@ -13,7 +14,6 @@ from ssewire._dialects import DIALECTS
 from ssewire.logs.reading import FOLDER_SUFFIXES, read_captures
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterable, Iterator
 
     from ssewire.logs.capture import Capture
@@ -35,6 +35,7 @@ def add_to(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "files",
         nargs="+",
+        type=file_name,
         metavar="FILE",
         help="a raw body (.sse), capture file, cassette (.yaml), .har or log; a folder, a pattern, or -",
     )
@@ -46,6 +47,13 @@ def add_to(command: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="where the records of a JSON Lines log hold bodies: a key, or several joined by dots",
     )
+
+
+def file_name(text: str) -> str:
+    """A name as it is given on the command line. For `argparse`."""
+    if not text:  # it would mean the folder at hand
+        raise argparse.ArgumentTypeError("the name of a file is empty")
+    return text
 
 
 def expand(names: Iterable[str], suffixes: tuple[str, ...] = FOLDER_SUFFIXES) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from ssewire.logs.recording import Recording
 
+_TOKEN: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+"""RFC 9110, 5.6.2: what methods and names of headers are made of."""
+_VALUE: Final = re.compile(r"[\t -~]*")
 TIMEOUT_SECONDS: Final = 120.0
 
 
@@ -80,12 +84,18 @@ def run(options: argparse.Namespace) -> int:
         if data is not None and not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("content-type", "application/json"))
         method = options.method or ("GET" if data is None else "POST")
+        if not _TOKEN.fullmatch(method):
+            raise ValueError(f"a method is a word such as POST, not {method!r}")
         with (
             httpx.Client(timeout=options.timeout) as client,
             client.stream(method, options.url, headers=headers, content=data) as response,
             record(response, options.output) as recording,
         ):
-            return _take(recording, options.dialect)
+            try:
+                return _take(recording, options.dialect)
+            except KeyboardInterrupt:
+                say(f"interrupted: what came until then is recorded to {recording.path}")
+                raise
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, CaptureError, ImportError, ValueError) as error:
         say(str(error))
         return WRONG_USE
@@ -101,9 +111,12 @@ def _headers(lines: list[str]) -> list[tuple[str, str]]:
     headers: list[tuple[str, str]] = []
     for line in lines:
         name, colon, value = line.partition(":")
-        if not colon or not name.strip():
+        name, value = name.strip(), value.strip()
+        if not colon or not _TOKEN.fullmatch(name):
             raise ValueError(f"a header is written 'Name: value', not {line!r}")
-        headers.append((name.strip(), value.strip()))
+        if not _VALUE.fullmatch(value):
+            raise ValueError(f"the header {name} has something else than one line of ASCII")
+        headers.append((name, value))
     return headers
 
 

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from ssewire.cli.inputs import STDIN, expand, stdin
+from ssewire.cli.inputs import STDIN, expand, file_name, stdin
 from ssewire.cli.output import CLEAN, WRONG_USE, say
 from ssewire.errors import CaptureError
 from ssewire.logs.play import Fault, parse_speed
@@ -35,6 +35,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument(
         "files",
         nargs="+",
+        type=file_name,
         metavar="CAPTURE",
         help="a capture file, raw body (.sse), cassette (.yaml), .har or log; a folder, a pattern, or -",
     )
@@ -49,7 +50,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     command.add_argument(
         "--fault",
-        type=Fault.parse,
+        type=_fault,
         action="append",
         default=[],
         dest="faults",
@@ -61,6 +62,13 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--body-key", metavar="KEY", help="where the records of a JSON Lines log hold bodies"
     )
     command.set_defaults(run=run)
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return Fault.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _port(text: str) -> int:
