@@ -16,12 +16,14 @@ import pytest
 from ssewire import ChatCompletion, Tokenizer
 from ssewire.cli import main
 from ssewire.cli.demo import brief
-from ssewire.cli.output import CLEAN, FINDINGS, INTERRUPTED, WRONG_USE
+from ssewire.cli.jobs import for_each
+from ssewire.cli.output import CLEAN, FINDINGS, INTERRUPTED, WRONG_USE, StdoutError
 from ssewire.logs.detection import with_dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ssewire.cli.tally import Tally
     from ssewire.logs import Capture
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -357,22 +359,18 @@ def test_what_was_found_is_told_to_who_stops_reading(
         assert main(["check", str(cut), str(body)]) == FINDINGS
 
 
-NO_DONE_ROW = "a.sse: no_done (chat, 2 events)\n"
-PENDING_CHARS = 2 * 8192
-"""How much a text file and its buffer hold back."""
-
-
 @pytest.mark.parametrize(
-    ("files", "buffered"),
+    ("arguments", "buffered"),
     [
-        (["a.sse"] * (PENDING_CHARS // len(NO_DONE_ROW) - 1), True),  # the summary would not fit in
         (["b.sse"], True),
         (["b.sse", "c.jsonl"], True),
         (["c.jsonl", "a.sse"], False),
+        (["--summary", "a.sse"], False),
+        (["--summary", "--json", "a.sse"], False),
     ],
 )
 def test_findings_count_though_nobody_reads_of_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[str], buffered: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], buffered: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.sse").write_bytes(WHOLE.removesuffix(DONE))
@@ -380,7 +378,20 @@ def test_findings_count_though_nobody_reads_of_them(
     Path("c.jsonl").write_bytes(b"")
     with Pipe(buffered=buffered) as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        assert main(["check", "--strict", *files]) == FINDINGS
+        assert main(["check", "--strict", *arguments]) == FINDINGS
+
+
+def test_what_is_printed_has_left_when_the_work_is_done(body: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(name: str, tally: Tally) -> None:
+        print(name)
+        tally.find()
+
+    with Pipe(buffered=True) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        with pytest.raises(StdoutError) as caught:
+            for_each([str(body)], work)
+        assert caught.value.code == FINDINGS
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
 
 
 @pytest.mark.parametrize(("command", "code"), [(["check"], CLEAN), (["replay", "missing"], WRONG_USE)])

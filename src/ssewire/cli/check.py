@@ -76,10 +76,11 @@ def run(options: argparse.Namespace) -> int:
     # Rows are progress enough, and would be torn apart by another.
     watched = not options.quiet and not (form.rows and sys.stdout.isatty())
     ended = jobs.for_each(options.files, work, options.jobs, watched=watched)
-    if options.summary and options.json:
-        print(json_line(ended.tally.facts(interrupted=ended.interrupted)))
-    elif options.summary or (ended.tally.streams > 1 and not options.quiet and not options.json):
-        print("\n".join(map(plain, ended.tally.lines())))
+    with writing(ended.code):
+        if options.summary and options.json:
+            print(json_line(ended.tally.facts(interrupted=ended.interrupted)))
+        elif options.summary or (ended.tally.streams > 1 and not options.quiet and not options.json):
+            print("\n".join(map(plain, ended.tally.lines())))
     return none_asked_for(ended)
 
 

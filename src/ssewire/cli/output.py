@@ -37,17 +37,19 @@ class StdoutError(Exception):
     It is no `OSError`, for that is what a file raises that cannot be read.
     """
 
-    code: int = CLEAN
+    code: int
     """The exit code that what was found before asks for."""
 
 
 @contextlib.contextmanager
-def writing() -> Iterator[None]:
-    """Write to stdout in here. Raises StdoutError."""
+def writing(code: int = CLEAN) -> Iterator[None]:
+    """Write to stdout in here, with that exit code so far. Raises StdoutError."""
     try:
         yield
     except OSError as error:
-        raise StdoutError(error.strerror or str(error)) from error
+        refusal = StdoutError(error.strerror or str(error))
+        refusal.code = code
+        raise refusal from error
 
 
 def plain(text: str) -> str:
