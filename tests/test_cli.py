@@ -16,12 +16,14 @@ import pytest
 from ssewire import ChatCompletion, Tokenizer
 from ssewire.cli import main
 from ssewire.cli.demo import brief
-from ssewire.cli.output import FINDINGS, INTERRUPTED, WRONG_USE
+from ssewire.cli.jobs import for_each
+from ssewire.cli.output import CLEAN, FINDINGS, INTERRUPTED, WRONG_USE, StdoutError
 from ssewire.logs.detection import with_dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ssewire.cli.tally import Tally
     from ssewire.logs import Capture
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -298,6 +300,124 @@ def test_a_reader_that_stops_reading_is_no_error(
         monkeypatch.setattr(sys, "stdout", stdout)
         monkeypatch.setattr(stdout, "write", broken, raising=False)
         assert main(["replay", str(body)]) == 0
+
+
+class Pipe(io.TextIOWrapper):
+    """A stdout that nobody reads."""
+
+    def __init__(self, *, buffered: bool) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        file = io.FileIO(writer, "wb")
+        super().__init__(io.BufferedWriter(file) if buffered else file, write_through=not buffered)
+
+
+FORMS = (
+    ["check"],
+    ["check", "--json"],
+    ["check", "--summary"],
+    ["replay"],
+    ["replay", "--as", "json"],
+    ["replay", "--as", "events"],
+    ["replay", "--as", "sse"],
+    ["inspect"],
+)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full disk")
+@pytest.mark.parametrize("command", FORMS, ids=" ".join)
+@pytest.mark.parametrize("buffering", [0, -1])
+def test_a_full_disk_is_no_fault_of_a_capture(
+    body: Path,
+    command: list[str],
+    buffering: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with io.TextIOWrapper(open("/dev/full", "wb", buffering=buffering), write_through=True) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main([*command, str(body)]) == WRONG_USE
+        monkeypatch.undo()
+    assert capsys.readouterr().err == "ssewire: stdout: No space left on device\n"
+
+
+def test_what_was_found_is_told_to_who_stops_reading(
+    body: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = tmp_path / "cut.sse"
+    cut.write_bytes(chunk())
+    with open(tmp_path / "out", "w") as stdout:
+
+        def write_first(text: str) -> int:
+            if str(body) in text:
+                raise BrokenPipeError
+            return len(text)
+
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(stdout, "write", write_first, raising=False)
+        assert main(["check", str(body), str(cut)]) == CLEAN
+        assert main(["check", str(cut), str(body)]) == FINDINGS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "buffered"),
+    [
+        (["b.sse"], True),
+        (["b.sse", "c.jsonl"], True),
+        (["c.jsonl", "a.sse"], False),
+        (["--summary", "a.sse"], False),
+        (["--summary", "--json", "a.sse"], False),
+    ],
+)
+def test_findings_count_though_nobody_reads_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], buffered: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.sse").write_bytes(WHOLE.removesuffix(DONE))
+    Path("b.sse").write_bytes(chunk())
+    Path("c.jsonl").write_bytes(b"")
+    with Pipe(buffered=buffered) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(["check", "--strict", *arguments]) == FINDINGS
+
+
+def test_what_is_printed_has_left_when_the_work_is_done(body: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(name: str, tally: Tally) -> None:
+        print(name)
+        tally.find()
+
+    with Pipe(buffered=True) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        with pytest.raises(StdoutError) as caught:
+            for_each([str(body)], work)
+        assert caught.value.code == FINDINGS
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+
+
+@pytest.mark.parametrize(("command", "code"), [(["check"], CLEAN), (["replay", "missing"], WRONG_USE)])
+def test_without_stdout_and_stderr_the_exit_code_tells(
+    body: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], code: int
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main([*command, str(body)]) == code
+    with sys.stdout, sys.stderr:
+        pass
+
+
+@pytest.mark.parametrize("command", ["check", "replay", "inspect", "serve"])
+def test_a_stdin_that_is_closed_is_told(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main([command, "-"]) == WRONG_USE
+    assert capsys.readouterr().err.splitlines()[0] == "ssewire: -: stdin is closed"
+
+
+def test_the_demo_is_shown_without_the_letters_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with io.TextIOWrapper(io.BytesIO(), "ascii") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(["demo"]) == CLEAN
 
 
 def test_the_module_is_the_command(

@@ -23,6 +23,12 @@ from ssewire.logs import Capture, End, Head, RequestHead, read_captures, write_c
 WHOLE = "complete (chat, 1 event)\n"
 
 
+EVIL = "\x1b]0;pwn\x07\x1b[2J\x9b"
+"""What no terminal should be given."""
+IN_JSON = json.dumps(EVIL)[1:-1]
+HARMLESS = "\\x1b]0;pwn\\x07\\x1b[2J\\x9b"
+
+
 def head(host: str) -> Head:
     return Head(RequestHead("POST", f"https://{host}/v1/chat/completions"))
 
@@ -163,6 +169,7 @@ NEWER = b'{"ssewire":2}\n[0.1,"x"]\n'
         ("bad.jsonl", b"[1,2]\n", FINDINGS, "bad.jsonl is no capture file, HAR or cassette; of a log"),
         ("bad.har", har(None), FINDINGS, "bad.har holds no bodies: it was saved without content"),
         ("bad.har", b'{"log": {"entr', FINDINGS, "bad.har is no HAR file: "),
+        ("bad.har", b'{"log": {}}', FINDINGS, "bad.har is no HAR file: it has no log with entries"),
         ("bad.har", b"", FINDINGS, "bad.har is no HAR file: "),
         ("bad.sse.gz", BODY, FINDINGS, "bad.sse.gz is no gzip file"),
         ("bad.sse", b"", FINDINGS, "bad.sse: the body ended without an event"),
@@ -542,3 +549,32 @@ def test_a_reader_that_leaves_is_no_error(log: str) -> None:
             running.stdout.close()
             assert set(running.stderr.read().decode().splitlines()) <= {FAILED.strip()}
             assert running.wait(30) == CLEAN
+
+
+@pytest.mark.parametrize("options", [["check"], ["check", "--summary"], ["replay"]])
+def test_nothing_that_is_told_of_a_stream_controls_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    failed = f'data: {{"error":{{"message":"{IN_JSON}"}}}}\n\n'.encode()
+    Path(f"{EVIL}.sse").write_bytes(answer("Tee", model=IN_JSON) + failed)
+    assert main([*options, ".", f"{EVIL}.sse", f"{EVIL}.jsonl"]) == WRONG_USE
+    out, err = capsys.readouterr()
+    assert f"{HARMLESS}.sse: failed: {HARMLESS}\n" in err
+    assert err.endswith(f"{HARMLESS}.jsonl: No such file or directory\n")
+    assert (out + err).replace("\n", "").isprintable()
+    assert options == ["replay"] or f"models:      {HARMLESS} 2\n" in out
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_nothing_in_an_answer_controls_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], terminal: bool
+) -> None:
+    call = f'{{"index":0,"id":"c1","function":{{"name":"f","arguments":"{IN_JSON}"}}}}'
+    calls = f'data: {{"choices":[{{"index":0,"delta":{{"tool_calls":[{call}]}}}}]}}\n\n'
+    path = tmp_path / "a.sse"
+    path.write_bytes(answer(f"{IN_JSON}\\t\\n\\u007f\\u00a0") + calls.encode() + DONE)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert main(["replay", str(path)]) == CLEAN
+    evil, delete = (HARMLESS, "\\x7f") if terminal else (EVIL, "\x7f")
+    assert capsys.readouterr().out == f"{evil}\t\n{delete}\xa0\n[function call c1] f {evil}\n"

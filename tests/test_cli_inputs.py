@@ -118,6 +118,14 @@ def test_a_file_that_may_not_be_read_is_told_and_does_not_stop_the_others(
     assert err == f"ssewire: {folder / 'shut.sse'}: Permission denied\n"
 
 
+@pytest.mark.parametrize("command", ["check", "inspect", "serve"])
+def test_an_empty_name_is_wrong_use(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, ""])
+    assert stop.value.code == WRONG_USE
+    assert "the name of a file is empty" in capsys.readouterr().err
+
+
 def test_what_is_under_a_file_is_missing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "code.py/x.sse"]) == WRONG_USE
     assert capsys.readouterr().err == "ssewire: code.py/x.sse: Not a directory\n"

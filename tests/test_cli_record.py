@@ -13,7 +13,7 @@ from capture_cases import BODY, HEAD, URL, story
 from capture_server import playing
 from server import ERROR, HTML, STORY_TEXT
 from ssewire.cli import main
-from ssewire.cli.output import FINDINGS, INTERRUPTED, WRONG_USE
+from ssewire.cli.output import FINDINGS, INTERRUPTED, WRONG_USE, StdoutError
 from ssewire.logs import Capture, End, read_captures
 
 if TYPE_CHECKING:
@@ -133,7 +133,9 @@ def test_a_break_behind_the_end_mark_is_told(output: Path, capsys: pytest.Captur
     assert recorded(output).body == BODY + b": bye\n\n"
 
 
-def test_ctrl_c_leaves_what_came(server: Server, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_leaves_what_came(
+    server: Server, output: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Stdout(io.StringIO):
         def write(self, text: str) -> int:
             if "and" in text:
@@ -142,6 +144,8 @@ def test_ctrl_c_leaves_what_came(server: Server, output: Path, monkeypatch: pyte
 
     monkeypatch.setattr(sys, "stdout", Stdout())
     assert main(["record", server.url("endless"), "-o", str(output)]) == INTERRUPTED
+    told = f"ssewire: interrupted: what came until then is recorded to {output}\n"
+    assert capsys.readouterr().err == told
     capture = recorded(output)
     assert capture.end.how == "closed"
     assert capture.body
@@ -153,10 +157,10 @@ def test_a_reader_who_has_seen_enough_is_no_problem(
     from ssewire.cli import record
 
     def leave(_stream: Any) -> None:
-        raise BrokenPipeError
+        raise StdoutError
 
     monkeypatch.setattr(record, "print_text", leave)
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(StdoutError):
         record.run(_options(chat_url, output))
     assert recorded(output).end.how == "closed"
 
@@ -182,6 +186,10 @@ def test_a_full_disk_is_told_behind_the_answer(
     [
         (["-H", "no colon"], "a header is written 'Name: value', not 'no colon'"),
         (["-H", ": empty"], "a header is written 'Name: value', not ': empty'"),
+        (["-H", "a b: c"], "a header is written 'Name: value', not 'a b: c'"),
+        (["-H", "X: é"], "the header X has something else than one line of ASCII"),
+        (["-H", "X: a\nY: b"], "the header X has something else than one line of ASCII"),
+        (["-X", "B AD"], "a method is a word such as POST, not 'B AD'"),
         (["-d", "@/nothing/there"], "/nothing/there: No such file or directory"),
         (["-o", "/nothing/log.jsonl"], "/nothing/log.jsonl: No such file or directory"),
         (["-o", "answer.sse"], "answer.sse would not be read as a capture file: end its name in .jsonl"),

@@ -182,3 +182,17 @@ def test_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "starlette.applications", None)
     assert main(["serve", str(log)]) == WRONG_USE
     assert "pip install 'ssewire[server]'" in capsys.readouterr().err
+
+
+def test_the_forms_of_faults_are_told(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", str(log), "--fault", "fire"])
+    assert "argument --fault: no fault: 'fire'; cut:AT, reset:AT," in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http", ""])
+def test_a_port_that_is_none_is_wrong_use(log: Path, port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["serve", str(log), "--port", port])
+    assert stop.value.code == WRONG_USE
+    assert f"argument --port: a number from 0 to 65535, not {port!r}" in capsys.readouterr().err

@@ -89,6 +89,18 @@ def test_a_stream_is_not_hurt_by_asking_for_the_end(path: Path) -> None:
         assert stream.result().choices[0].message.content == "Café"
 
 
+def test_there_is_no_stream_over_reads_that_have_passed_by(path: Path) -> None:
+    captures = read_captures(path)
+    streamed, begun = next(captures), next(read_captures(path))
+    streamed.stream().result()
+    next(iter(begun.reads))
+    for capture in (streamed, begun):
+        with pytest.raises(RuntimeError, match=r"have passed by; load\(\) keeps them"):
+            capture.stream()
+    loaded = next(captures).load()
+    assert loaded.stream().result() == loaded.stream().result()
+
+
 def test_a_loaded_capture_outlives_its_file(path: Path) -> None:
     loaded = [capture.load() for capture in read_captures(path)]
     path.unlink()

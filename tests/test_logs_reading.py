@@ -213,10 +213,13 @@ def test_by_default_it_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_objects_of_other_kinds_and_blank_lines_are_passed_over() -> None:
     captures, told = all_of(
-        lines({"ssewire": 1}, {"note": 1}, "", " \t", [1, "a"], {"end": "eof"}, {"note": 2})
+        lines(
+            *({"note": 0}, {"ssewire": 1}, {"note": 1}, "", " \t", [1, "a"], {"end": "eof"}),
+            *({"note": 2}, {"ssewire": 1}, {"end": "eof"}, {"note": 3}),
+        )
     )
-    assert [plain(each)[1:] for each in captures] == [([(1.0, b"a")], End("eof"))]
-    assert told == ["the source, from line 7 on: 1 line of no capture left out"]
+    assert [plain(each)[1:] for each in captures] == [([(1.0, b"a")], End("eof")), ([], End("eof"))]
+    assert told == []
 
 
 def test_a_byte_order_mark_is_ignored(whole: bytes) -> None:

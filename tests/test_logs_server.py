@@ -149,6 +149,12 @@ def test_the_captures_are_listed() -> None:
 # -- how it is played ------------------------------------------------------------------------------------
 
 
+def test_a_name_that_is_no_text_is_listed_and_can_be_asked_for() -> None:
+    with playing(("n\udcff.sse", CHAT_CAPTURE), speed=None) as url:
+        assert httpx.get(url, trust_env=False).json()[0]["name"] == "n\\udcff.sse"
+        assert post(f"{url}/?capture=n%5Cudcff").content == CHAT_CAPTURE.body
+
+
 def test_status_and_headers_are_those_of_the_recording() -> None:
     headers = (
         ("Content-Type", "application/json"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,6 +122,15 @@ def test_recording_goes_on_behind_a_crash(tmp_path: Path, suffix: str) -> None:
     assert last == plain(story())
 
 
+@every_suffix
+def test_a_file_that_is_appended_to_itself_is_in_it_twice(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"log{suffix}"
+    write_captures([story(), story(end=End("closed", 2.0))], path)
+    before = read(path)
+    assert write_captures(islice(read_captures(path), 5), path) == 2
+    assert read(path) == before * 2
+
+
 def test_credentials_do_not_reach_the_file(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     head = Head(
@@ -210,6 +220,15 @@ def test_a_folder_gets_a_file_for_each_writer(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted([first.path, second.path])
     assert first.path.suffix == ".jsonl"
     assert next(read_captures(first.path)).body == DONE
+
+
+def test_a_name_with_a_slash_behind_it_is_that_of_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    for count in (1, 2):
+        write_captures([story()], f"{folder}/")
+        assert len(list(folder.glob("*.jsonl"))) == count
+    with pytest.raises(FileNotFoundError):
+        CaptureWriter(f"{tmp_path}/no/folder/")
 
 
 @pytest.mark.parametrize("content", [b"data: x\n\n", b'{"log": {}}', b"\n\nhello"])

@@ -12,7 +12,7 @@ import msgspec
 
 from ssewire._dialects import ResponsesStream
 from ssewire.cli import inputs, jobs, picks
-from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, model_of, told
+from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, model_of, plain, told, writing
 from ssewire.cli.streams import Reading, end_of, none_asked_for, open_stream
 from ssewire.errors import SSEWireError
 from ssewire.events import UnknownEvent
@@ -76,10 +76,11 @@ def run(options: argparse.Namespace) -> int:
     # Rows are progress enough, and would be torn apart by another.
     watched = not options.quiet and not (form.rows and sys.stdout.isatty())
     ended = jobs.for_each(options.files, work, options.jobs, watched=watched)
-    if options.summary and options.json:
-        print(json_line(ended.tally.facts(interrupted=ended.interrupted)))
-    elif options.summary or (ended.tally.streams > 1 and not options.quiet and not options.json):
-        print("\n".join(ended.tally.lines()))
+    with writing(ended.code):
+        if options.summary and options.json:
+            print(json_line(ended.tally.facts(interrupted=ended.interrupted)))
+        elif options.summary or (ended.tally.streams > 1 and not options.quiet and not options.json):
+            print("\n".join(map(plain, ended.tally.lines())))
     return none_asked_for(ended)
 
 
@@ -131,7 +132,8 @@ def _check(source: str, capture: Capture, tally: Tally, form: _Form, reading: Re
     found = finding(stream, problem, known, end)
     code = FINDINGS if found or (form.strict and _is_odd(report)) else CLEAN
     if form.rows or (form.found_rows and code != CLEAN):
-        print(json_line(report) if form.json else "\n".join(_lines(report)))
+        with writing():
+            print(json_line(report) if form.json else "\n".join(map(plain, _lines(report))))
     tally.events += events
     tally.look_at(source, stream, known)
     tally.count(source, found, code=code)

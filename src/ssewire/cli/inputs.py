@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import errno
 import glob
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from ssewire._dialects import DIALECTS
 from ssewire.logs.reading import FOLDER_SUFFIXES, read_captures
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterable, Iterator
 
     from ssewire.logs.capture import Capture
@@ -34,6 +35,7 @@ def add_to(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "files",
         nargs="+",
+        type=file_name,
         metavar="FILE",
         help="a raw body (.sse), capture file, cassette (.yaml), .har or log; a folder, a pattern, or -",
     )
@@ -45,6 +47,13 @@ def add_to(command: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="where the records of a JSON Lines log hold bodies: a key, or several joined by dots",
     )
+
+
+def file_name(text: str) -> str:
+    """A name as it is given on the command line. For `argparse`."""
+    if not text:  # it would mean the folder at hand
+        raise argparse.ArgumentTypeError("the name of a file is empty")
+    return text
 
 
 def expand(names: Iterable[str], suffixes: tuple[str, ...] = FOLDER_SUFFIXES) -> Iterator[str]:
@@ -98,6 +107,13 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
+def stdin() -> BinaryIO:
+    """What comes on standard input. Raises OSError: nothing can, for it was closed when the program began."""
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "stdin is closed", STDIN)
+    return sys.stdin.buffer
+
+
 def captures_of(
     name: str, body_key: str | None, report: Callable[[str], object]
 ) -> Iterator[tuple[str, Capture]]:
@@ -111,6 +127,6 @@ def captures_of(
     Raises, while iterating:
         CaptureError, ImportError, OSError: As `read_captures`.
     """
-    source = sys.stdin.buffer if name == STDIN else name
+    source = stdin() if name == STDIN else name
     for number, capture in enumerate(read_captures(source, body_key=body_key, report=report), 1):
         yield name if number == 1 else f"{name}#{number}", capture

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ssewire.cli import progress
 from ssewire.cli.inputs import STDIN, File, find
-from ssewire.cli.output import INTERRUPTED, WRONG_USE, say
+from ssewire.cli.output import INTERRUPTED, WRONG_USE, StdoutError, say, writing
 from ssewire.cli.tally import Tally
 from ssewire.errors import CaptureError, ForeignFileError
 
@@ -84,10 +84,10 @@ def for_each(names: Iterable[str], work: Work, jobs: int = 1, *, watched: bool =
         work: Does it for one file. Can be pickled if there are several jobs.
         jobs: How many processes work at a time.
         watched: Show progress on a terminal.
+
+    Raises:
+        StdoutError: What the work prints cannot be written.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name may hold bytes that are no text, and a terminal may lack letters.
-        sys.stdout.reconfigure(errors="backslashreplace")
     tally = Tally()
     files = list(find(names))
     jobs = min(jobs, len(files))
@@ -101,6 +101,11 @@ def for_each(names: Iterable[str], work: Work, jobs: int = 1, *, watched: bool =
             else:
                 for file in files:
                     _do(work, file, tally)
+        with writing():
+            sys.stdout.flush()  # while it is known what was found
+    except StdoutError as error:
+        error.code = tally.code
+        raise
     except (KeyboardInterrupt, ChildProcessError) as error:
         reason = str(error) or "interrupted"
         if len(files) > 1:
@@ -126,8 +131,6 @@ def _do(work: Work, file: File, tally: Tally) -> None:
     except CaptureError as error:
         say(str(error))
         tally.find()
-    except BrokenPipeError:
-        raise
     except (OSError, ImportError) as error:
         say(f"{file.name}: {(isinstance(error, OSError) and error.strerror) or error}")
         tally.fail()
@@ -241,15 +244,17 @@ def _print(file: File, future: Future[list[_Done]] | None, work: Work, tally: Ta
         _do(work, file, tally)
         return
     for done in future.result():
-        sys.stdout.flush()
-        if isinstance(done.printed, Path):
-            with done.printed.open("rb") as printed:
-                _print_again(printed, done.said)
-            done.printed.unlink()
-        else:
-            _print_again(io.BytesIO(done.printed), done.said)
+        with writing():
+            sys.stdout.flush()
+            if isinstance(done.printed, Path):
+                with done.printed.open("rb") as printed:
+                    _print_again(printed, done.said)
+                done.printed.unlink()
+            else:
+                _print_again(io.BytesIO(done.printed), done.said)
         yield done.tally
-    sys.stdout.buffer.flush()
+    with writing():
+        sys.stdout.buffer.flush()
 
 
 def _print_again(printed: Any, said: list[tuple[int, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,8 @@ from ssewire.errors import (
 from ssewire.logs.capture import CLOSED, broken_off
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ssewire._stream import Stream
     from ssewire.logs.capture import End
 
@@ -28,10 +31,39 @@ WRONG_USE: Final = 2
 INTERRUPTED: Final = 130
 
 
+class StdoutError(Exception):
+    """Stdout cannot be written any more: nobody reads it, or its disk is full.
+
+    It is no `OSError`, for that is what a file raises that cannot be read.
+    """
+
+    code: int
+    """The exit code that what was found before asks for."""
+
+
+@contextlib.contextmanager
+def writing(code: int = CLEAN) -> Iterator[None]:
+    """Write to stdout in here, with that exit code so far. Raises StdoutError."""
+    try:
+        yield
+    except OSError as error:
+        refusal = StdoutError(error.strerror or str(error))
+        refusal.code = code
+        raise refusal from error
+
+
+def plain(text: str) -> str:
+    """A text from a stream on one line: nothing in it moves the cursor or turns the text."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def say(line: str) -> None:
-    """Tell the user something that is not the answer."""
-    sys.stdout.flush()
-    sys.stderr.write(f"ssewire: {line}\n")
+    """Tell the user something that is not the answer. Raises StdoutError."""
+    with writing():
+        sys.stdout.flush()
+    sys.stderr.write(f"ssewire: {plain(line)}\n")
     sys.stderr.flush()
 
 

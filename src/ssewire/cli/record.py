@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire._dialects import DIALECTS
+from ssewire.cli.inputs import stdin
 from ssewire.cli.output import CLEAN, FINDINGS, WRONG_USE, finding, say
 from ssewire.cli.replay import print_text
 from ssewire.errors import CaptureError, SSEWireError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from ssewire.logs.recording import Recording
 
+_TOKEN: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+"""RFC 9110, 5.6.2: what methods and names of headers are made of."""
+_VALUE: Final = re.compile(r"[\t -~]*")
 TIMEOUT_SECONDS: Final = 120.0
 
 
@@ -33,7 +37,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     command.add_argument("url", metavar="URL", help="what to ask")
     command.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="the capture file (.jsonl), or a folder"
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="the capture file (.jsonl), or a folder (made if it ends in /)",
     )
     command.add_argument(
         "-H",
@@ -76,20 +84,24 @@ def run(options: argparse.Namespace) -> int:
         if data is not None and not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("content-type", "application/json"))
         method = options.method or ("GET" if data is None else "POST")
+        if not _TOKEN.fullmatch(method):
+            raise ValueError(f"a method is a word such as POST, not {method!r}")
         with (
             httpx.Client(timeout=options.timeout) as client,
             client.stream(method, options.url, headers=headers, content=data) as response,
             record(response, options.output) as recording,
         ):
-            return _take(recording, options.dialect)
+            try:
+                return _take(recording, options.dialect)
+            except KeyboardInterrupt:
+                say(f"interrupted: what came until then is recorded to {recording.path}")
+                raise
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, CaptureError, ImportError, ValueError) as error:
         say(str(error))
         return WRONG_USE
     except httpx.HTTPError as error:
         say(f"{options.url}: {error or type(error).__name__}")
         return FINDINGS
-    except BrokenPipeError:
-        raise
     except OSError as error:
         say(f"{error.filename or options.output}: {error.strerror or error}")
         return WRONG_USE
@@ -99,9 +111,12 @@ def _headers(lines: list[str]) -> list[tuple[str, str]]:
     headers: list[tuple[str, str]] = []
     for line in lines:
         name, colon, value = line.partition(":")
-        if not colon or not name.strip():
+        name, value = name.strip(), value.strip()
+        if not colon or not _TOKEN.fullmatch(name):
             raise ValueError(f"a header is written 'Name: value', not {line!r}")
-        headers.append((name.strip(), value.strip()))
+        if not _VALUE.fullmatch(value):
+            raise ValueError(f"the header {name} has something else than one line of ASCII")
+        headers.append((name, value))
     return headers
 
 
@@ -109,7 +124,7 @@ def _data(text: str | None) -> bytes | None:
     if text is None or not text.startswith("@"):
         return None if text is None else text.encode()
     if text == "@-":
-        return sys.stdin.buffer.read()
+        return stdin().read()
     return Path(text[1:]).read_bytes()
 
 

@@ -15,7 +15,7 @@ import msgspec
 from ssewire._wire.encoder import encode_event
 from ssewire._wire.tokenizer import Tokenizer
 from ssewire.cli import inputs, jobs, picks
-from ssewire.cli.output import WRONG_USE, finding, json_line, say, told
+from ssewire.cli.output import WRONG_USE, finding, json_line, say, told, writing
 from ssewire.cli.streams import Reading, end_of, none_asked_for, open_stream
 from ssewire.errors import EventDecodeError, SSEWireError
 from ssewire.logs.capture import Capture, PassingReads, broken_off
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from ssewire.logs.capture import End, Read
 
 FORMS: Final = ("text", "json", "events", "sse")
+_ESCAPES: Final = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"
+}
+"""How control characters are shown on a terminal, but for those that lay out text."""
 MAX_COPIED_BYTES: Final = 8 * 2**20
 """A copy of a capture is on disk if it is larger."""
 
@@ -140,7 +144,8 @@ def _replay(source: str, capture: Capture, tally: Tally, form: _Form, reading: R
                 print_text(stream)
             for event in stream:
                 if form.name == "events" and known:
-                    print(json_line(event))
+                    with writing():
+                        print(json_line(event))
             stream.result()
         except SSEWireError as error:
             problem = error
@@ -149,7 +154,8 @@ def _replay(source: str, capture: Capture, tally: Tally, form: _Form, reading: R
     report = _report(source, known, stream, problem) if form.name == "json" else None
     del stream  # a long one holds much beside its result
     if report is not None:
-        print(json_line(report))
+        with writing():
+            print(json_line(report))
     tally.count(source, found)
 
 
@@ -158,10 +164,11 @@ def _rewrite(capture: Capture) -> str:
     tokenizer = Tokenizer(max_event_size=None)
     count = 0
     for _, read in capture.reads:
-        for event in tokenizer.feed(read):
-            sys.stdout.buffer.write(encode_event(event))
-            count += 1
-        sys.stdout.buffer.flush()
+        events = tokenizer.feed(read)
+        count += len(events)
+        with writing():
+            sys.stdout.buffer.writelines(map(encode_event, events))
+            sys.stdout.buffer.flush()
     cut = tokenizer.close(flush=True)
     if capture.end.broken:
         return f"truncated: {broken_off(capture.end)}"
@@ -171,18 +178,21 @@ def _rewrite(capture: Capture) -> str:
 
 
 def print_text(stream: Stream[Any, Any]) -> None:
-    """Print the answer as it streams, then what it has beside text."""
+    """Print the answer as it streams, then what it has beside text; nothing in it controls a terminal."""
+    escapes = _ESCAPES if sys.stdout.isatty() else {}
     ends_line = True
     try:
         for piece in stream.text():
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            with writing():
+                sys.stdout.write(piece.translate(escapes))
+                sys.stdout.flush()
             ends_line = piece.endswith("\n")
     finally:
-        if not ends_line:
-            print()
-        for line in stream.parser_class.dialect.beside_text(stream.snapshot()):
-            print(line)
+        with writing():
+            if not ends_line:
+                print()
+            for line in stream.parser_class.dialect.beside_text(stream.snapshot()):
+                print(line.translate(escapes))
 
 
 def _report(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ssewire.cli.inputs import STDIN, expand
+from ssewire.cli.inputs import STDIN, expand, file_name, stdin
 from ssewire.cli.output import CLEAN, WRONG_USE, say
 from ssewire.errors import CaptureError
 from ssewire.logs.play import Fault, parse_speed
 from ssewire.logs.reading import FOLDER_SUFFIXES, read_captures
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable, Iterator
 
     from ssewire.logs.capture import Capture
+
+MAX_PORT: Final = 65535
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,11 +35,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument(
         "files",
         nargs="+",
+        type=file_name,
         metavar="CAPTURE",
         help="a capture file, raw body (.sse), cassette (.yaml), .har or log; a folder, a pattern, or -",
     )
     command.add_argument("--host", default="127.0.0.1", help="the interface (127.0.0.1)")
-    command.add_argument("--port", type=int, default=8080, help="the port (8080); 0 for a free one")
+    command.add_argument("--port", type=_port, default=8080, help="the port (8080); 0 for a free one")
     command.add_argument(
         "--speed",
         type=parse_speed,
@@ -48,7 +50,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     command.add_argument(
         "--fault",
-        type=Fault.parse,
+        type=_fault,
         action="append",
         default=[],
         dest="faults",
@@ -60,6 +62,20 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--body-key", metavar="KEY", help="where the records of a JSON Lines log hold bodies"
     )
     command.set_defaults(run=run)
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return Fault.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isdecimal() else MAX_PORT + 1
+    if port > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"a number from 0 to {MAX_PORT}, not {text!r}")
+    return port
 
 
 def run(options: argparse.Namespace) -> int:
@@ -92,8 +108,8 @@ def run(options: argparse.Namespace) -> int:
 def _captures(files: Iterable[str], body_key: str | None) -> Iterator[tuple[str, Capture]]:
     """The captures in files; what cannot be read is told, and the rest goes on."""
     for file in files:
-        source = sys.stdin.buffer if file == STDIN else file
         try:
+            source = stdin() if file == STDIN else file
             for capture in read_captures(source, body_key=body_key, report=say):
                 yield file, capture.load()
         except CaptureError as error:

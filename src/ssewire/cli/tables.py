@@ -6,6 +6,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ssewire.cli.output import plain
 from ssewire.events import Verdict
 from ssewire.logs.capture import UNKNOWN
 from ssewire.logs.report import READS_ROW
@@ -67,10 +68,9 @@ def print_report(looked: Looked, width: int) -> None:
 
 
 def shown(text: str) -> str:
-    """A text on one line, as this terminal can show it: nothing in it moves the cursor or turns the text."""
-    plain = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    """A text as this terminal can show it, on one line."""
     encoding = sys.stdout.encoding or "utf-8"
-    return plain.encode(encoding, "backslashreplace").decode(encoding)
+    return plain(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _console(width: int) -> Any:

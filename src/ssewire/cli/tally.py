@@ -96,17 +96,17 @@ class Tally(msgspec.Struct):
     def count(self, source: str, found: str, *, code: int = CLEAN) -> None:
         """Count a stream, and say what is wrong with it, if anything is; it may ask for an exit code, too."""
         self.streams += 1
-        if found:
-            say(f"{source}: {found}")
-            code = max(code, FINDINGS)
+        code = max(code, FINDINGS) if found else code
         self.findings += code != CLEAN
         self.code = max(self.code, code)
+        if found:
+            say(f"{source}: {found}")
 
     def report(self, line: str) -> None:
         """Say what was left out of a file, and count it, unless it was rightly left out."""
-        say(line)
         if not isinstance(line, Aside):
             self.find()
+        say(line)
 
     def find(self) -> None:
         """Count a finding."""

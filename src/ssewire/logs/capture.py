@@ -261,7 +261,13 @@ class Capture:
         Args:
             dialect: What to read it as; by default its first events tell, and `chat` where they do not.
             **options: The stream's own, such as `malformed` or `max_event_size`.
+
+        Raises:
+            RuntimeError: Some of the reads have passed by.
+            OSError: The file cannot be read.
         """
+        if self._passing is not None and self._passing.begun:
+            raise RuntimeError("the reads of this capture have passed by; load() keeps them")
         clock = _Clock()
         row = DIALECTS[dialect or self.detect_dialect() or "chat"]
         options.setdefault("clock", clock)

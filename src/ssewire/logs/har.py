@@ -43,7 +43,7 @@ def read_har(blocks: Iterable[bytes], name: str, *, every: bool, report: Report)
     try:
         entries = content["log"]["entries"]
     except (KeyError, TypeError) as error:
-        raise ForeignFileError(f"{name} is no HAR file: {error!r}") from error
+        raise ForeignFileError(f"{name} is no HAR file: it has no log with entries") from error
     if not isinstance(entries, list):
         raise ForeignFileError(f"{name} is no HAR file: its entries are no list")
     bodies = 0

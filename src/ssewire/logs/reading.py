@@ -247,7 +247,7 @@ class _Reader:
                     self._report(f"{self._name}: {self._broken}")
                 return None
             value = decode_line(line)
-            if not is_head(value) and line.strip():
+            if line.strip() and (not isinstance(value, dict) or is_end(value)):  # others are for others
                 strayed += 1
         self._report_strayed(strayed, first)
         return head_of(value, self.where())

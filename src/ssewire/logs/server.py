@@ -47,7 +47,8 @@ class Entry:
 
     def __init__(self, number: int, name: str, capture: Capture) -> None:
         self.number = number
-        self.name = name
+        # The name of a file may hold bytes that are no text.
+        self.name = name.encode(errors="backslashreplace").decode()
         self.capture = capture
         self.endpoint = endpoint_of(capture)
         """How the path ends at which its dialect is spoken; empty where it speaks none."""

@@ -8,6 +8,7 @@ another file was joined to it, reading goes on at the next mark.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import zlib
 from importlib import import_module
@@ -99,7 +100,7 @@ def bare_name(name: str) -> str:
 
 
 def read_blocks(path: Path) -> Iterator[bytes]:
-    """The content of a file.
+    """The content of a file, as far as it went when it was opened.
 
     Raises, while iterating:
         OSError: It cannot be read.
@@ -116,7 +117,11 @@ def read_blocks(path: Path) -> Iterator[bytes]:
 
 def _raw_blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
-        while block := file.read(BLOCK_BYTES):
+        # What is appended meanwhile is left out: who appends may be reading this, and would never end.
+        status = os.fstat(file.fileno())
+        left = (stat.S_ISREG(status.st_mode) and status.st_size) or sys.maxsize  # /proc has no sizes
+        while block := file.read(min(BLOCK_BYTES, left)):
+            left -= len(block)
             yield block
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -30,8 +31,8 @@ class CaptureWriter:
     What has been written can be read, however the program ends.
 
     Args:
-        path: The file, made where it is not, packed where it ends in `.gz` or `.zst`. A folder: a new file
-            in it, whose name begins with the time.
+        path: The file, made where it is not, packed where it ends in `.gz` or `.zst`. A folder, made where
+            it is not if a `/` is behind its name: a new file in it, whose name begins with the time.
         redact_body: Called with the request's body and with each line of the response's (its line end
             included; one of more than 16 MiB in parts); returns what is written instead. With it, the reads
             in the file end where lines do.
@@ -54,6 +55,8 @@ class CaptureWriter:
     ) -> None:
         self.path = Path(path)
         """The file."""
+        if os.fspath(path).endswith(("/", os.sep)):  # which a `Path` forgets
+            self.path.mkdir(exist_ok=True)
         if self.path.is_dir():
             self.path = new_file(self.path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
         _check(self.path)
@@ -136,6 +139,8 @@ def write_captures(
     keep_credentials: bool = False,
 ) -> int:
     """Append captures to a file, also ones that were imported or come from another file.
+
+    What the file holds already stays: captures that are read from it are in it twice then.
 
     Args:
         captures: What to write; each is read while it is written.
