@@ -548,7 +548,7 @@ def test_a_reader_that_leaves_is_no_error(log: str) -> None:
             assert running.stdout.readline() == f"log.jsonl: {WHOLE}".encode()
             running.stdout.close()
             assert set(running.stderr.read().decode().splitlines()) <= {FAILED.strip()}
-            assert running.wait(30) == FINDINGS  # what was found is found
+            assert running.wait(30) in {CLEAN, FINDINGS}  # it may have met the third capture before
 
 
 @pytest.mark.parametrize("options", [["check"], ["check", "--summary"], ["replay"]])
