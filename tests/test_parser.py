@@ -1315,7 +1315,9 @@ def test_a_stream_of_another_api_is_noted(name: str, parser_type: type[Parser[An
     assert [(each.kind, each.detail) for each in parser.diagnostics] == foreign
 
 
-@pytest.mark.parametrize("first", ["[]", '"text"', '{"object":"chat.next_year"}', '{"choices":[]}'])
+@pytest.mark.parametrize(
+    "first", ["[]", '"text"', '{"id":NaN}', '{"object":"chat.next_year"}', '{"choices":[]}']
+)
 def test_a_stream_without_a_text_is_not_foreign_for_that(first: str) -> None:
     parser = ChatParser()
     run(parser, event(first) + END)

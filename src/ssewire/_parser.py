@@ -654,7 +654,10 @@ class Parser(Generic[E, S]):
 
     def _note_foreign(self) -> None:
         """Nothing came to be read: perhaps the events are those of another API."""
-        payload = payload_or_text(self._first)
+        try:
+            payload = msgspec.json.decode(self._first)
+        except STRICT_ERRORS:
+            return
         if isinstance(payload, dict) and not self.dialect.claims(payload):
             self._log.note("foreign_event", f"the first event is none of the {self.dialect.name} API")
 
