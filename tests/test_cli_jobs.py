@@ -275,6 +275,15 @@ def shout_name(name: str, tally: Tally) -> None:
     print(Path(name).name)
 
 
+def test_half_of_what_came_of_a_work_is_never_handed_over(tmp_path: Path) -> None:
+    held: list[bool] = []
+    screen = jobs._Screen(str(tmp_path), "utf-8", None)
+    for _ in range(2):
+        jobs.work_off(lambda name, tally: held.append(jobs._handing_over.locked()), [File("a")], screen)
+        assert jobs._handing_over.locked()  # a process that nobody waits for ends at the next work
+    assert held == [False, False]
+
+
 def test_a_reader_that_leaves_ends_the_processes(many: list[str]) -> None:
     command = [sys.executable, "-m", "ssewire", "replay", "--jobs", "2", *many * 50]
     with subprocess.Popen(

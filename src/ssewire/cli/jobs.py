@@ -141,6 +141,13 @@ def _do(work: Work, file: File, tally: Tally) -> None:
 # -- processes -------------------------------------------------------------------------------------------
 
 
+HAND_OVER_SECONDS: Final = 1.0
+"""How long a process without work stays when nobody waits for it any more."""
+
+_handing_over = threading.Lock()
+"""Held between two works: half of what came of one would block whoever reads it for ever."""
+
+
 class _Done(NamedTuple):
     """What came of one file, in another process."""
 
@@ -293,12 +300,18 @@ def _end_with(alive: Connection) -> None:
     """Wait until the other end of a pipe is closed, by its owner or by his death, and end."""
     with contextlib.suppress(EOFError, OSError):
         alive.recv_bytes()
+    _handing_over.acquire(timeout=HAND_OVER_SECONDS)
     os._exit(1)
 
 
 def work_off(work: Work, files: Iterable[File], screen: _Screen) -> list[_Done]:
     """Do the work for files, and keep what it prints and says."""
-    return [_kept(work, file, screen) for file in files]
+    if _handing_over.locked():
+        _handing_over.release()
+    try:
+        return [_kept(work, file, screen) for file in files]
+    finally:
+        _handing_over.acquire()
 
 
 class _Said(io.TextIOBase):
