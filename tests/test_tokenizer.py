@@ -886,6 +886,7 @@ def check_linear(work: Callable[[int], object], size: int, *, times: int = 8) ->
 LINE_HEADS = [b"data:", b"event:", b"id:", b"retry:", b":", b"x:", b"", b"data"]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("head", LINE_HEADS, ids=repr)
 def test_a_long_line_costs_the_same_per_byte_as_a_short_one(head: bytes) -> None:
     def work(length: int) -> None:
@@ -899,6 +900,7 @@ def test_a_long_line_costs_the_same_per_byte_as_a_short_one(head: bytes) -> None
     check_linear(work, 10_000)
 
 
+@pytest.mark.no_cover
 def test_a_line_of_8_mib_costs_the_same_per_byte_as_one_of_1_mib() -> None:
     def work(length: int) -> None:
         tokenizer = Tokenizer()
@@ -928,6 +930,7 @@ def test_an_unfinished_line_takes_less_than_three_times_its_memory(length: int, 
     assert len(events[0].data) == length // size * size
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("size", [1, 1460, 64 * KIB])
 def test_an_event_of_80_000_data_lines_costs_the_same_per_line_as_a_short_one(size: int) -> None:
     def work(lines: int) -> None:
@@ -943,6 +946,7 @@ def test_an_event_of_80_000_data_lines_costs_the_same_per_line_as_a_short_one(si
         check_linear(work, 10_000)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "block",
     [b"data:x\n\n", b"data:x\r\n\r\n", b"data:x\r\r", b":c\n", b"x:y\n", b"\n", b"\r", b"id:1\n\n"],
@@ -952,6 +956,7 @@ def test_a_read_of_many_blocks_costs_the_same_per_block_as_one_of_few(block: byt
     check_linear(lambda count: Tokenizer().feed(block * count), 4_000)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("end", [b"\r", b"\n"], ids=["CR", "LF"])
 def test_a_line_end_that_never_comes_is_not_looked_for_again(end: bytes) -> None:
     # One kind of line end in a read must not make every line search the whole read for the other.
