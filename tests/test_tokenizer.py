@@ -116,6 +116,7 @@ def counts_due(offsets: list[int], reads: list[bytes]) -> list[int]:
 # -- rows ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_each_row_gives_its_events_however_it_is_cut(case: Case) -> None:
     offsets = completion_offsets(case.body)
@@ -124,6 +125,7 @@ def test_each_row_gives_its_events_however_it_is_cut(case: Case) -> None:
         assert told.counts == counts_due(offsets, reads)  # and each as soon as it is complete
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_each_row_gives_its_events_whatever_holds_its_bytes(
@@ -166,6 +168,7 @@ def with_spaces(body: bytes) -> bytes:
     return re.sub(rb"(data|event|id|retry):(?! )", rb"\1: ", body)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_each_row_as_one_read_in_the_middle_of_a_stream(case: Case) -> None:
     for body in {case.body, with_spaces(case.body)}:
@@ -176,6 +179,7 @@ def test_each_row_as_one_read_in_the_middle_of_a_stream(case: Case) -> None:
                 check_against_reference(b"".join(reads), reads)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("case", [case for case in CASES if len(case.body) <= 64], ids=str)
 def test_each_row_cut_in_two_between_plain_events(case: Case) -> None:
     body = b"data:before\n\n" + case.body + b"\n\ndata:after\n\n"
@@ -235,6 +239,7 @@ STATES = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("content", CONTENTS, ids=repr)
 def test_a_read_of_whole_events_that_are_not_quite_alike(content: bytes) -> None:
     for end in ENDS:
@@ -251,6 +256,7 @@ def test_a_read_of_whole_events_that_are_not_quite_alike(content: bytes) -> None
 # -- the reference ---------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @given(arrivals, st.booleans())
 @settings(max_examples=400, deadline=None)
 def test_any_stream_means_what_the_reference_says(arrival: Arrival, flush: bool) -> None:
@@ -258,6 +264,7 @@ def test_any_stream_means_what_the_reference_says(arrival: Arrival, flush: bool)
     check_against_reference(body, reads, flush=flush)
 
 
+@pytest.mark.no_cover
 @given(bodies, st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_any_stream_means_the_same_whole_and_byte_by_byte(body: bytes, flush: bool) -> None:
@@ -265,6 +272,7 @@ def test_any_stream_means_the_same_whole_and_byte_by_byte(body: bytes, flush: bo
     check_against_reference(body, [body[at : at + 1] for at in range(len(body))], flush=flush)
 
 
+@pytest.mark.no_cover
 @given(st.lists(st.sampled_from(list(b"\r\n\r\n:d \xef\xbb\xbf\0"))).map(bytes), st.data())
 @settings(max_examples=200, deadline=None)
 def test_any_soup_of_line_ends_agrees_with_the_reference(soup: bytes, data: st.DataObject) -> None:
@@ -387,6 +395,7 @@ def test_comments_that_nobody_wants_are_skipped(read: bytes, rest: bytes) -> Non
     assert tokenizer.position == begun + len(read) - len(rest)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("length", [REPORTED - 1, REPORTED, REPORTED + 1, 2 * REPORTED + 7])
 @pytest.mark.parametrize("size", [7, 1000, REPORTED, MIB])
 def test_comments_and_unknown_fields_are_cut_at_64_kib(length: int, size: int) -> None:
@@ -462,6 +471,7 @@ def test_a_reconnection_time_may_be_long_whatever_its_zeros() -> None:
     assert tokenizer.retry == 0
 
 
+@pytest.mark.no_cover
 @given(bodies, st.data())
 @settings(max_examples=200, deadline=None)
 def test_after_each_read_the_state_is_that_of_its_bytes(body: bytes, data: st.DataObject) -> None:
@@ -680,6 +690,7 @@ LIMITED = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("body", LIMITED, ids=repr)
 def test_the_limit_breaks_at_one_byte_however_the_stream_is_cut(body: bytes) -> None:
     for limit in range(9):
@@ -687,6 +698,7 @@ def test_the_limit_breaks_at_one_byte_however_the_stream_is_cut(body: bytes) -> 
             check_limit(body, reads, limit)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("body", LIMITED, ids=repr)
 def test_the_limit_breaks_at_one_byte_when_the_end_is_flushed(body: bytes) -> None:
     for limit in range(9):
@@ -694,6 +706,7 @@ def test_the_limit_breaks_at_one_byte_when_the_end_is_flushed(body: bytes) -> No
             check_limit(body, reads, limit, flush=True)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("case", [case for case in CASES if len(case.body) <= 64], ids=str)
 def test_each_row_breaks_each_limit_where_the_reference_says(case: Case) -> None:
     for limit in range(8):
@@ -701,6 +714,7 @@ def test_each_row_breaks_each_limit_where_the_reference_says(case: Case) -> None
         check_limit(case.body, [case.body[at : at + 1] for at in range(len(case.body))], limit)
 
 
+@pytest.mark.no_cover
 @given(arrivals, st.integers(0, 60))
 @settings(max_examples=250, deadline=None)
 def test_any_stream_breaks_any_limit_where_it_must(arrival: Arrival, limit: int) -> None:
@@ -708,6 +722,7 @@ def test_any_stream_breaks_any_limit_where_it_must(arrival: Arrival, limit: int)
     check_limit(body, reads, limit)
 
 
+@pytest.mark.no_cover
 @given(bodies, st.data())
 @settings(max_examples=100, deadline=None)
 def test_a_limit_is_exact_to_the_byte(body: bytes, data: st.DataObject) -> None:
@@ -745,6 +760,7 @@ def large_blocks(size: int) -> list[list[bytes]]:
     ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"], ids=repr)
 @pytest.mark.parametrize("small", SMALL_BLOCKS, ids=repr)
 def test_small_events_before_leave_the_whole_limit_to_a_large_one(
@@ -913,6 +929,7 @@ def test_a_line_of_8_mib_costs_the_same_per_byte_as_one_of_1_mib() -> None:
     check_linear(work, MIB)
 
 
+@pytest.mark.no_cover
 # Tracing allocations makes a call several times slower, so reads of one byte build a smaller line.
 @pytest.mark.parametrize(
     ("length", "size"),
@@ -963,6 +980,7 @@ def test_a_line_end_that_never_comes_is_not_looked_for_again(end: bytes) -> None
     check_linear(lambda count: Tokenizer().feed((b"data:" + b"x" * 50 + end) * count), 5_000)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "head",
     [b":", b"x:", b"x: ", b"", b"data", b"dat", b"id\0"],
