@@ -185,6 +185,7 @@ def test_however_deltas_alternate_the_parts_agree_with_the_reducer(
     check_agreement(reducer.snapshot(), check_part_events(told))
 
 
+@pytest.mark.no_cover
 @given(st.data())
 @settings(max_examples=100)
 def test_whatever_chunks_hold_the_laws_hold(data: st.DataObject) -> None:
@@ -566,6 +567,7 @@ def test_a_choice_without_an_index_is_known_by_its_place() -> None:
     assert found == [TextPart(index=0, text="aa"), TextPart(index=1, choice=1, text="bb")]
 
 
+@pytest.mark.no_cover
 def test_a_million_deltas_keep_one_text() -> None:
     chunk = chunks_of({"content": "word "})[0]
     parts = ChatParts()

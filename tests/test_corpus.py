@@ -135,7 +135,7 @@ EACH_BYTE = 16 * 2**10
 
 
 @bodies
-@pytest.mark.parametrize("size", [0, 1, 64])
+@pytest.mark.parametrize("size", [0, pytest.param(1, marks=pytest.mark.no_cover), 64])
 def test_a_body_gives_what_is_expected_in_reads_of_any_size(body: Body, size: int) -> None:
     data = body.read()
     whole = skipping(data)
@@ -307,6 +307,7 @@ def cuts(size: int) -> list[int]:
     return [size * number // CUTS for number in range(CUTS + 1)]
 
 
+@pytest.mark.no_cover
 @bodies
 def test_a_body_that_is_cut_anywhere_says_so(body: Body) -> None:
     data = body.read()

@@ -38,12 +38,14 @@ def law(harness: Any, target: str) -> Callable[[bytes], None]:
     return found
 
 
+@pytest.mark.no_cover
 @each_target
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.name)
 def test_what_was_found_once_stays_found(law: Callable[[bytes], None], path: Path) -> None:
     law(path.read_bytes())
 
 
+@pytest.mark.no_cover
 @each_target
 def test_a_target_holds_over_some_inputs(law: Callable[[bytes], None], harness: Any, target: str) -> None:
     count = EXAMPLES.get(target, 80) * FACTOR

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 each_policy = pytest.mark.parametrize("malformed", ["raise", "skip", "call"])
 
 
+@pytest.mark.no_cover
 @each_dialect
 @each_policy
 @given(data=st.data())
@@ -28,6 +29,7 @@ def test_however_a_body_is_cut_the_same_is_told(
     check_cutting(dialect, case.body, data.draw(cuttings(case.body)), malformed)
 
 
+@pytest.mark.no_cover
 @each_dialect
 @each_policy
 @given(data=st.data())
@@ -39,6 +41,7 @@ def test_a_parser_a_stream_and_an_async_stream_tell_the_same(
     check_streams(dialect, case.body, data.draw(cuttings(case.body)), malformed)
 
 
+@pytest.mark.no_cover
 @each_dialect
 @given(data=st.data())
 @examples(15)
@@ -47,6 +50,7 @@ def test_each_event_comes_with_the_read_that_completes_it(dialect: DialectName, 
     check_timeliness(dialect, case.body, data.draw(cuttings(case.body)))
 
 
+@pytest.mark.no_cover
 @each_dialect
 @given(data=st.data())
 @examples(25)
@@ -68,6 +72,7 @@ GOOD: dict[str, list[bytes]] = {
 }
 
 
+@pytest.mark.no_cover
 @each_dialect
 @each_policy
 @pytest.mark.parametrize("before", [0, 1, 2, 5])

@@ -757,6 +757,7 @@ FOREIGN_BODIES = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("size", [1, 1000, 10**6])
 @pytest.mark.parametrize("body", FOREIGN_BODIES.values(), ids=FOREIGN_BODIES.keys())
 def test_any_other_body_is_no_event_stream(body: bytes, size: int) -> None:

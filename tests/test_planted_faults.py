@@ -1,7 +1,4 @@
-"""Faults that somebody might write, planted in a copy of the package: the laws find each.
-
-They are tried eight times as often as in a usual run, so that chance has no say in it.
-"""
+"""Faults that somebody might write, planted in a copy of the package: the laws find each in a usual run."""
 
 from __future__ import annotations
 

@@ -588,6 +588,13 @@ def test_half_a_character_is_saved_with_the_state() -> None:
     assert plain(reducer)["output"][0]["content"][0]["text"] == "😀"
 
 
+def test_that_an_item_is_done_is_saved_with_the_state() -> None:
+    reducer = ResponsesReducer(state=fold(added(CALL), done(CALL | {"arguments": "{}"})).state())
+    reducer.apply(decoded(ARGUMENTS | {"sequence_number": 2}))
+    assert plain(reducer)["output"][0]["arguments"] == "{}"
+    assert kinds(reducer) == ["late_delta"]
+
+
 def test_an_item_that_is_done_and_was_not_added_is_known() -> None:
     for index in (5, None):
         reducer = fold(
@@ -943,6 +950,7 @@ def test_a_snapshot_at_any_time_is_a_fresh_fold_and_stays() -> None:
     assert [msgspec.json.encode(each) for each in snapshots] == taken
 
 
+@pytest.mark.no_cover
 def test_a_hundred_thousand_deltas_make_one_text() -> None:
     reducer = ResponsesReducer()
     delta = responses.OutputTextDelta(None, "i", 0, 0, "ab")

@@ -206,6 +206,7 @@ def test_streams_tell_what_the_corpus_expects(name: str) -> None:
         assert error.snapshot == snapshot
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", EXPECTED)
 @pytest.mark.parametrize("cutting", CUTTINGS)
 def test_the_pieces_of_text_add_up_to_the_content(name: str, cutting: Callable[[bytes], list[bytes]]) -> None:

@@ -37,6 +37,7 @@ from ssewire.testing import (
     make_chat_body,
     make_responses_body,
     pull,
+    pull_async,
     push,
 )
 from ssewire.testing.chat import is_plain_object, stream_chat
@@ -419,7 +420,7 @@ def test_a_source_that_has_to_be_waited_for_is_no_source_here(monkeypatch: pytes
 
     monkeypatch.setattr(accounts, "_pull_async", waits)
     with broken("was waited for"):
-        accounts.pull_async("chat", [b""])
+        pull_async("chat", [b""])
 
 
 def test_an_account_tells_what_a_function_was_given() -> None:
@@ -427,6 +428,14 @@ def test_an_account_tells_what_a_function_was_given() -> None:
     assert account.count("malformed") == 1
     assert "3}" in account.refused[0]
     assert pull("responses", [UNDECODABLE]).snapshot.startswith("EventDecodeError")
+
+
+def test_each_way_of_reading_tells_what_was_raised_by_the_events_and_by_the_result() -> None:
+    body = b"data: 3}\n\n"
+    for read in (push, pull, pull_async):
+        assert [error.partition("(")[0] for error in read("chat", [body]).errors] == ["EventDecodeError"] * 2
+    check_streams("chat", body)
+    check_timeliness("chat", body, [body], "raise")
 
 
 def test_what_is_an_object_of_arguments() -> None:

@@ -237,6 +237,7 @@ ROWS: list[tuple[Callable[[int], bytes], int, str, str]] = [
 ]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("make", "size", "cut", "way"), ROWS, ids=[f"{row[0].__name__}, {row[2]}, {row[3]}" for row in ROWS]
 )
@@ -252,6 +253,7 @@ def test_work_grows_with_the_input(make: Callable[[int], bytes], size: int, cut:
     assert four["scanned"] <= ALLOWED * one["scanned"]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("make", "size", "cut", "way"),
     [row for row in ROWS if row[3] in {"tokenize", "parse"}],
