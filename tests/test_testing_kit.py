@@ -248,6 +248,31 @@ def test_a_made_chat_body_says_what_it_is_told() -> None:
         assert stream.result().choices[0].finish_reason == "content_filter"
 
 
+@pytest.mark.parametrize("arguments", ['{"q": 1}', {"q": 1}], ids=["text", "meaning"])
+def test_of_a_made_call_its_name_and_arguments_are_enough(arguments: Any) -> None:
+    calls: list[Any] = [("f", arguments), ["f", arguments]]
+    named = {"name": "f", "arguments": '{"q": 1}'}
+    with ChatStream(make_chat_body(tool_calls=[*calls, {"function": named}])) as stream:
+        made = stream.result().choices[0].message.tool_calls or []
+        assert [(call.id, call.type) for call in made] == [(f"call_{at}", "function") for at in range(3)]
+        assert [call.function and call.function.arguments for call in made] == ['{"q": 1}'] * 3
+    with ResponsesStream(make_responses_body(tool_calls=[*calls, named])) as stream:
+        output: list[Any] = stream.result().output
+        assert [item.call_id for item in output] == ["call_0", "call_1", "call_2"]
+        assert [item.arguments for item in output] == ['{"q": 1}'] * 3
+
+
+@pytest.mark.parametrize(
+    "call", [{}, {"function": {"name": "f"}}, {"name": "f", "arguments": None}, {"type": "custom"}]
+)
+def test_a_made_call_without_a_name_or_arguments_is_refused(call: Any) -> None:
+    with pytest.raises(ValueError, match="a call has a name and"):
+        make_chat_body(tool_calls=[call])
+    if call != {"type": "custom"}:  # as an item of a response it may be anything
+        with pytest.raises(ValueError, match="a call has a name and arguments, both text"):
+            make_responses_body(tool_calls=[call])
+
+
 def test_a_made_completions_body_says_what_it_is_told() -> None:
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     with CompletionsStream(make_completions_body(text="a b", finish_reason="length", usage=usage)) as stream:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire.testing.chat import stream_chat
@@ -11,9 +13,10 @@ from ssewire.testing.quirks import check_names, compatible
 from ssewire.testing.responses import stream_responses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    ToolCalls = Sequence[tuple[str, str] | Mapping[str, Any]]
+    ToolCall = tuple[str, str | Mapping[str, Any]] | Mapping[str, Any]
+    ToolCalls = Sequence[ToolCall]
 
 CREATED: Final = 1_780_000_000
 """When all made answers were created, in seconds since 1970."""
@@ -36,7 +39,8 @@ def make_chat_body(
 
     Args:
         text: What the model says.
-        tool_calls: What it calls: pairs of a name and the arguments, or calls as the API's own JSON.
+        tool_calls: What it calls: pairs of a name and the arguments, as JSON text or as what it means; or
+            calls as the API's own JSON, where `id` and `type` may be left out.
         reasoning: What it thinks first.
         refusal: What it says instead.
         finish_reason: Why it ends; `tool_calls` or `stop` by default.
@@ -47,7 +51,7 @@ def make_chat_body(
         quirks: Names of `QUIRKS`: the shapes that the body has.
 
     Raises:
-        ValueError: A quirk is not known.
+        ValueError: A quirk is not known, or a call has no name or no arguments.
     """
     calls = [_tool_call(call, number) for number, call in enumerate(tool_calls)]
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": refusal}
@@ -73,11 +77,26 @@ def make_chat_body(
     return stream_chat(answer, Steady(), names).body
 
 
-def _tool_call(call: tuple[str, str] | Mapping[str, Any], number: int) -> dict[str, Any]:
-    if not isinstance(call, tuple):
-        return dict(call)
+def _tool_call(call: ToolCall, number: int) -> dict[str, Any]:
+    made: dict[str, Any] = {"id": f"call_{number}", "type": "function"}
+    if isinstance(call, Mapping):
+        made |= call
+    else:
+        made["function"] = _called(call)
+    key, passed = ("custom", "input") if made["type"] == "custom" else ("function", "arguments")
+    _check_call(call, made.get(key), passed)
+    return made
+
+
+def _called(call: tuple[str, str | Mapping[str, Any]]) -> dict[str, str]:
     name, arguments = call
-    return {"id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"name": name, "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)}
+
+
+def _check_call(call: ToolCall, called: Any, passed: str) -> None:
+    told = called if isinstance(called, Mapping) else {}
+    if not all(isinstance(told.get(key), str) for key in ("name", passed)):
+        raise ValueError(f"a call has a name and {passed}, both text: {call!r}")
 
 
 def make_completions_body(
@@ -116,7 +135,8 @@ def make_responses_body(
 
     Args:
         text: What the model says.
-        tool_calls: What it calls: pairs of a name and the arguments, or items as the API's own JSON.
+        tool_calls: What it calls: pairs of a name and the arguments, as JSON text or as what it means; or
+            items as the API's own JSON, where `call_id` and `type` may be left out.
         reasoning: A summary of what it thinks first.
         refusal: What it says instead.
         status: `completed` or `incomplete`.
@@ -127,7 +147,7 @@ def make_responses_body(
         quirks: Names of `QUIRKS`: the shapes that the body has.
 
     Raises:
-        ValueError: A quirk is not known.
+        ValueError: A quirk is not known, or a call has no name or no arguments.
     """
     items: list[dict[str, Any]] = []
     if reasoning is not None:
@@ -166,8 +186,9 @@ def make_responses_body(
     return stream_responses(answer, Steady(), names).body
 
 
-def _function_call(call: tuple[str, str] | Mapping[str, Any], number: int) -> dict[str, Any]:
-    if not isinstance(call, tuple):
-        return dict(call)
-    name, arguments = call
-    return {"type": "function_call", "call_id": f"call_{number}", "name": name, "arguments": arguments}
+def _function_call(call: ToolCall, number: int) -> dict[str, Any]:
+    made: dict[str, Any] = {"type": "function_call", "call_id": f"call_{number}"}
+    made |= call if isinstance(call, Mapping) else _called(call)
+    if made["type"] == "function_call":
+        _check_call(call, made, "arguments")
+    return made
