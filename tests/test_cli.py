@@ -443,9 +443,12 @@ def test_a_response_that_does_not_decode_is_a_finding(
     path = tmp_path / "odd.sse"
     path.write_bytes(b'data: {"type":"response.completed","response":3}\n\n')
     assert main(["replay", "--as", "json", str(path)]) == FINDINGS
-    report = json.loads(capsys.readouterr().out)
-    assert report["result"] is None
-    assert report["error"]["kind"] == "EventDecodeError"
+    out, err = capsys.readouterr()
+    assert err == f"ssewire: {path}: 1 malformed event skipped\n"
+    report = json.loads(out)
+    assert (report["result"]["status"], report["verdict"], report["error"]) == ("completed", "complete", None)
+    (diagnostic,) = report["diagnostics"]
+    assert (diagnostic["kind"], diagnostic["ordinal"]) == ("malformed", 1)
 
 
 def test_bytes_that_are_no_utf8_are_replaced_where_nobody_has_decoded_them(

@@ -292,10 +292,12 @@ def test_unknown_events_are_counted() -> None:
     assert report_of(*answer([])).unknown_events == {"response.novel": 1}
 
 
-def test_a_final_object_that_does_not_decode_is_told() -> None:
+def test_a_final_object_that_does_not_decode_is_told_and_is_no_further_event() -> None:
     report = report_of(*answer(7))
-    assert "does not decode" in report.problem
-    assert (report.verdict, report.usage, report.differences) == (Verdict.COMPLETE, None, None)
+    assert report.problem == "1 malformed event skipped"
+    assert (report.verdict, report.usage, report.differences) == (Verdict.COMPLETE, None, [])
+    assert report.events == report_of(*answer([])).events
+    assert [(each.kind, each.ordinal) for each in report.diagnostics] == [("malformed", report.events)]
 
 
 def test_the_dialect_can_be_chosen() -> None:

@@ -671,7 +671,7 @@ def test_a_response_that_does_not_decode_names_its_event() -> None:
     reducer = fold({"type": "response.incomplete", "response": {"output": 5}})
     with pytest.raises(EventDecodeError) as caught:
         reducer.snapshot()
-    assert caught.value.event == "response.incomplete"
+    assert (caught.value.event, caught.value.ordinal) == ("response.incomplete", 1)
 
 
 def test_a_state_holds_the_events_with_their_numbers() -> None:

@@ -243,6 +243,78 @@ def test_the_verdict_is_what_the_end_tells(body: bytes, broken: bool, verdict: V
     assert stream.verdict is verdict
 
 
+# What gateways send in place of what the type says, and no repair is known for:
+UNREADABLE = [3, {"usage": {"input_tokens": "3"}}, {"output": 5}, {"temperature": "hot"}]
+
+
+def look_at(stream: Any, name: str) -> None:
+    value = getattr(stream, name)
+    if callable(value):
+        value()
+
+
+@pytest.mark.parametrize("response", UNREADABLE, ids=str)
+@pytest.mark.parametrize("status", ["completed", "incomplete"])
+@pytest.mark.parametrize("look", ["result", "snapshot", "usage", "model", "created", "compare", "message"])
+def test_a_final_object_that_does_not_decode_is_skipped_as_an_event_is(
+    response: Any, status: str, look: str
+) -> None:
+    ending = sse({"type": f"response.{status}", "response": response})
+    told: list[tuple[bytes, EventDecodeError]] = []
+    body = sse(whole("created", model="m", created_at=5), ITEM) + ending
+    for policy in ("skip", lambda raw, error: told.append((raw, error))):
+        with ResponsesStream(body, malformed=policy) as stream:
+            assert len(list(stream)) == 3
+            assert stream.verdict is Verdict.COMPLETE
+            look_at(stream, look)
+            assert (stream.usage, stream.model, stream.created) == (None, "m", 5)
+            result = stream.result()
+            assert (result.id, result.status, result.model) == ("r", status, "m")
+            assert result.output == stream.assembled().output != []
+            assert stream.result() is stream.snapshot() is result
+            assert (stream.compare(), stream.message().text) == ([], "Hi")
+            assert [(each.kind, each.ordinal, each.count) for each in stream.diagnostics] == [
+                ("malformed", 3, 1)
+            ]
+    ((raw, error),) = told
+    assert (json.loads(raw), error.raw, error.ordinal) == (response, raw, 3)
+
+
+@pytest.mark.parametrize("look", ["usage", "model", "created", "compare", "message", "snapshot"])
+def test_a_final_object_that_does_not_decode_is_an_error_by_default(look: str) -> None:
+    with ResponsesStream(sse(CREATED, ITEM, {"type": "response.completed", "response": 3})) as stream:
+        with pytest.raises(EventDecodeError) as first:
+            stream.result()
+        with pytest.raises(EventDecodeError) as caught:
+            look_at(stream, look)
+        for each in (first, caught):
+            assert each.value.ordinal == 3
+            assert each.value.snapshot == stream.assembled()
+        assert stream.diagnostics == []
+
+
+def test_a_state_whose_final_object_does_not_decode_goes_on_by_the_policy() -> None:
+    parser = ResponsesParser(malformed="skip")
+    parser.feed(sse(CREATED, ITEM, {"type": "response.completed", "response": 3}))
+    again = ResponsesParser(malformed="skip", state=parser.state())
+    assert (again.verdict, again.result()) == (Verdict.COMPLETE, parser.result())
+    with pytest.raises(EventDecodeError):
+        ResponsesParser(state=parser.state()).result()
+
+
+def test_a_failure_whose_response_does_not_decode_comes_with_what_was_streamed() -> None:
+    with ResponsesStream(
+        sse(CREATED, ITEM, {"type": "response.failed", "response": {"error": 5, "output": 5}}),
+        malformed="skip",
+    ) as stream:
+        with pytest.raises(ProviderError) as caught:
+            stream.result()
+        assert (caught.value.snapshot.status, caught.value.snapshot.output) == (
+            "failed",
+            stream.assembled().output,
+        )
+
+
 def test_a_stream_that_the_caller_leaves_is_closed() -> None:
     with ResponsesStream([sse(CREATED), sse(COMPLETED)]) as stream:
         next(stream)
@@ -393,7 +465,9 @@ def test_check_finds_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["check", "--strict", str(clean)]) == 0
     assert "re-encrypted: output[0].encrypted_content" in capsys.readouterr().out
     assert main(["check", str(unreadable)]) == 1
-    assert "does not decode" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert "  malformed at event 2: Expected `array`, got `int`" in out
+    assert err == f"ssewire: {unreadable}: 1 malformed event skipped\n"
     assert main(["check", str(failed), str(clean)]) == 1
     assert capsys.readouterr().err == f"ssewire: {failed}: failed: no (code c, type error)\n"
 

@@ -103,7 +103,8 @@ class ResponsesParser(ResumableParser):
                 self._end_with(state.ending)
 
     def _new_reducer(self) -> ResponsesReducer:
-        self._responses = ResponsesReducer(self._log, state=self._state)
+        forgive = None if self._malformed == "raise" else self._skip
+        self._responses = ResponsesReducer(self._log, state=self._state, forgive=forgive)
         return self._responses
 
     def _end_with(self, ending: bytes) -> None:

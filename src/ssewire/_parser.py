@@ -99,6 +99,8 @@ class Parser(Generic[E, S]):
         max_event_size: The largest event in bytes; None for no limit.
         malformed: What to do with an event that does not decode: `"raise"` an `EventDecodeError`, `"skip"`
             it, or call a function with its data and the error. Skipped ones are counted in `diagnostics`.
+            A terminal event of the Responses API of which only the response does not decode counts as one
+            when that is looked at: then what was streamed stands for it.
         strict: Let `result()` return for a complete stream only.
     """
 
@@ -132,12 +134,12 @@ class Parser(Generic[E, S]):
         self._decode_strictly = decoder.strict
         self._error_of = self.dialect.error_of
         self._ends = self.dialect.ends
+        self._malformed = malformed
         self._log = DiagnosticLog()
         self._reducer = self._new_reducer()
         make_run = self.dialect.run if type is None else NoRun
         self._run: Run[E] = make_run(self._reducer, decoder.strict)
         self._came_before: Callable[[E], bool] | None = None  # tells what a resumed body repeats
-        self._malformed = malformed
         self._strict = strict
         self._max_event_size = max_event_size
         self._blocks: deque[memoryview] = deque()  # taken, to be tokenized
@@ -614,8 +616,12 @@ class Parser(Generic[E, S]):
             return
         if self._malformed == "raise":
             self._fail(error, Verdict.CLOSED)
-            return
-        self._log.note("malformed", error.reason)
+        else:
+            self._skip(error)
+
+    def _skip(self, error: EventDecodeError) -> None:
+        """Go on without what is malformed."""
+        self._log.note("malformed", error.reason, error.ordinal)
         if callable(self._malformed):
             self._malformed(error.raw, error)
 

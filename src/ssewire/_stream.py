@@ -41,6 +41,8 @@ class _Stream(Generic[E, S]):
         max_event_size: The largest event in bytes; None for no limit.
         malformed: What to do with an event that does not decode: `"raise"` an `EventDecodeError`, `"skip"`
             it, or call a function with its data and the error. Skipped ones are counted in `diagnostics`.
+            A terminal event of the Responses API of which only the response does not decode counts as one
+            when that is looked at: then what was streamed stands for it.
         strict: Let `result()` return for a complete stream only.
         idle_timeout: The longest time without progress in seconds, after which a `StreamStalledError` ends
             the stream; None for any. Comments and keep-alive events are no progress, and time that the caller

@@ -65,7 +65,7 @@ class EventDecodeError(SSEWireError):
     """The data of an event is not what its dialect sends: no JSON, or JSON of another shape.
 
     Attributes:
-        raw: The whole data of the event.
+        raw: The whole data of the event; if only the response in it does not decode, that response.
         event: The SSE event name (`message` when none was sent).
         ordinal: The event's number in its stream, from 1; None outside a stream.
     """

@@ -12,7 +12,7 @@ import msgspec
 
 from ssewire._dialects import ResponsesStream
 from ssewire.cli import inputs, jobs, picks
-from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, model_of, plain, told, writing
+from ssewire.cli.output import CLEAN, FINDINGS, finding, json_line, plain, told, writing
 from ssewire.cli.streams import Reading, end_of, none_asked_for, open_stream
 from ssewire.errors import SSEWireError
 from ssewire.events import UnknownEvent
@@ -108,10 +108,7 @@ def _check(source: str, capture: Capture, tally: Tally, form: _Form, reading: Re
         except SSEWireError as error:
             problem = error
         if isinstance(stream, ResponsesStream):
-            try:
-                differences = stream.compare()
-            except SSEWireError as error:
-                problem = problem or error
+            differences = stream.compare()
     end = end_of(capture, tally)
     if not reading.asks_for(stream, known, tally):
         return
@@ -119,7 +116,7 @@ def _check(source: str, capture: Capture, tally: Tally, form: _Form, reading: Re
     report = {
         "source": source,
         "dialect": known,
-        "model": model_of(stream),
+        "model": stream.model,
         "verdict": stream.verdict,
         "events": events,
         "bytes": capture.size,

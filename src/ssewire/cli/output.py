@@ -12,7 +12,6 @@ import msgspec
 from ssewire.errors import (
     CaptureError,
     EmptyStreamError,
-    EventDecodeError,
     NotAnEventStreamError,
     ProviderError,
     SSEWireError,
@@ -92,14 +91,6 @@ def finding(
     if end is not None and end.broken and end.how != CLOSED and not isinstance(told, CaptureError):
         found.append(str(broken_off(end)))  # behind the stream's own end
     return "; ".join(found)
-
-
-def model_of(stream: Stream[Any, Any]) -> str | None:
-    """The name of the model that answered, or None."""
-    try:
-        return stream.model
-    except EventDecodeError:  # the response inside an event; the stream's problem says so
-        return None
 
 
 def count_of(kind: str, stream: Stream[Any, Any]) -> int:

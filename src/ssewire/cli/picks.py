@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ssewire._dialects import DIALECTS
-from ssewire.cli.output import model_of
 from ssewire.errors import SSEWireError
 from ssewire.events import Verdict
 from ssewire.message import FinishReason
@@ -88,7 +87,7 @@ class Picks(msgspec.Struct, frozen=True):
 
     def select(self, stream: Stream[Any, Any]) -> bool:
         """Whether a stream that was read is one to look at."""
-        model = (model_of(stream) or "").lower()
+        model = (stream.model or "").lower()
         return not self.models or any(fnmatchcase(model, each) for each in self.models)
 
     def hold(self, stream: Stream[Any, Any], dialect: str | None) -> bool:

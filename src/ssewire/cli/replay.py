@@ -17,7 +17,7 @@ from ssewire._wire.tokenizer import Tokenizer
 from ssewire.cli import inputs, jobs, picks
 from ssewire.cli.output import WRONG_USE, finding, json_line, say, told, writing
 from ssewire.cli.streams import Reading, end_of, none_asked_for, open_stream
-from ssewire.errors import EventDecodeError, SSEWireError
+from ssewire.errors import SSEWireError
 from ssewire.logs.capture import Capture, PassingReads, broken_off
 from ssewire.logs.lines import encode_end, encode_head, encode_read
 from ssewire.logs.play import parse_speed, play
@@ -198,15 +198,11 @@ def print_text(stream: Stream[Any, Any]) -> None:
 def _report(
     name: str, known: str | None, stream: Stream[Any, Any], problem: SSEWireError | None
 ) -> dict[str, Any]:
-    try:
-        result = stream.snapshot()
-    except EventDecodeError:  # the response inside the terminal event; `problem` says so
-        result = None
     return {
         "source": name,
         "dialect": known,
         "verdict": stream.verdict,
-        "result": result,
+        "result": stream.snapshot(),
         "error": told(problem),
         "diagnostics": stream.diagnostics,
     }

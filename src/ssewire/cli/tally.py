@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ssewire.cli.output import CLEAN, FINDINGS, WRONG_USE, model_of, say
+from ssewire.cli.output import CLEAN, FINDINGS, WRONG_USE, say
 from ssewire.logs.foreign import Aside
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Tally(msgspec.Struct):
         """Count what a stream is that was read, as far as that is known."""
         self.verdicts[stream.verdict.value] += 1
         self.dialects[dialect or "unknown"] += 1
-        self._count_model(model_of(stream) or "unknown", 1)
+        self._count_model(stream.model or "unknown", 1)
         seconds = stream.time_to_first_token
         if seconds is not None and not math.isnan(seconds):
             self._time((seconds, source))

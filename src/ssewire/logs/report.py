@@ -250,7 +250,7 @@ class _Look:
         self._unknown: Counter[str] = Counter()
         self._now: float | None = None  # when the last read came
         self._tokens = 0  # deltas that brought some, up to the last read
-        self._over = False  # something went wrong: what follows is counted, and not looked at
+        self._over = False  # there are no more events: what follows is counted, and not looked at
         self._problem: SSEWireError | None = None
 
     def end(self, end: End) -> None:
@@ -263,6 +263,7 @@ class _Look:
         self._pull()
         self._see_tokens()
         self._take_parts(self._parts.end())
+        self._over = True
         try:
             parser.result()
         except SSEWireError as error:
@@ -271,14 +272,11 @@ class _Look:
         report.verdict = parser.verdict
         report.unknown_events = dict(self._unknown)
         report.timed = report.timed and report.reads > 0
-        try:
-            message = parser.message()
-            report.model, report.finish_reason = message.model, message.raw_finish_reason
-            report.usage = message.usage and msgspec.structs.replace(message.usage, raw=None)
-            if isinstance(parser, ResponsesParser) and parser.verdict in COMPARABLE:
-                report.differences = [_difference(each) for each in parser.compare()[:MAX_DIFFERENCES]]
-        except EventDecodeError as error:  # the response inside the terminal event
-            self._problem = self._problem or error
+        message = parser.message()
+        report.model, report.finish_reason = message.model, message.raw_finish_reason
+        report.usage = message.usage and msgspec.structs.replace(message.usage, raw=None)
+        if isinstance(parser, ResponsesParser) and parser.verdict in COMPARABLE:
+            report.differences = [_difference(each) for each in parser.compare()[:MAX_DIFFERENCES]]
         report.diagnostics = parser.diagnostics
         report.problem = "; ".join(self._problems())
         self._settle_times()
@@ -330,7 +328,9 @@ class _Look:
             self._see_tokens()
 
     def _take_malformed(self, raw: bytes, error: EventDecodeError) -> None:
-        """An event did not decode, and is skipped."""
+        """An event did not decode, and is skipped; or in the end the response in one that was taken."""
+        if self._over:
+            return
         self._report.events += 1
         self._witness.event(self._report.events, f"malformed: {error.reason}", None, "", raw)
 

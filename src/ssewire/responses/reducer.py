@@ -175,9 +175,17 @@ class ResponsesReducer:
         log: Where to note what is unusual; a log of its own by default.
         state: What another reducer knew, to go on from: events that it has seen are dropped, unless their
             numbers were out of order.
+        forgive: Called with the error, once, when the server's own response is looked at and does not decode:
+            what was assembled stands for it. By default whoever looks gets the error.
     """
 
-    def __init__(self, log: DiagnosticLog | None = None, *, state: ResponsesState | None = None) -> None:
+    def __init__(
+        self,
+        log: DiagnosticLog | None = None,
+        *,
+        state: ResponsesState | None = None,
+        forgive: Callable[[EventDecodeError], object] | None = None,
+    ) -> None:
         self.tokens = 0
         """How many deltas have brought text, reasoning, a refusal, arguments or the like."""
         self.sequence_number: int | None = None
@@ -194,7 +202,9 @@ class ResponsesReducer:
         self._by_id: dict[str, _Item] = {}  # of several with an id, the last that was told
         self._next_index = 0  # behind the highest
         self._assembled: Response | None = None  # unless something came since
-        self._completed: Response | None = None  # the final object, with the items that it left out
+        self._completed: Response | None = None  # the final object, with what it lacks
+        self._forgive = forgive
+        self._forgiven = False  # the final object does not decode
         if state is not None:
             self._load(state)
 
@@ -376,17 +386,31 @@ class ResponsesReducer:
         """
         if self._ending is None:
             return self.assembled()
-        try:
-            final = self._ending.response()
-        except EventDecodeError as error:
-            error.snapshot = self.assembled()
-            raise
-        if final.output or not self._items:
-            return final
-        # The ChatGPT backend and some gateways end with an empty list of items.
         if self._completed is None:
-            self._completed = msgspec.structs.replace(final, output=self._output())
+            final = self._final()
+            if final is None:
+                status = self._ending.event.type.removeprefix("response.")
+                self._completed = msgspec.structs.replace(self.assembled(), status=status)
+            elif final.output or not self._items:
+                self._completed = final
+            else:  # the ChatGPT backend and some gateways end with an empty list of items
+                self._completed = msgspec.structs.replace(final, output=self._output())
         return self._completed
+
+    def _final(self) -> Response | None:
+        """The server's own; None before the end, or where it does not decode and that is forgiven."""
+        if self._ending is None or self._forgiven:
+            return None
+        try:
+            return self._ending.response()
+        except EventDecodeError as error:
+            error.ordinal = self._ending.ordinal
+            if self._forgive is None:
+                error.snapshot = self.assembled()
+                raise
+            self._forgiven = True
+            self._forgive(error)
+            return None
 
     def assembled(self) -> Response:
         """The response folded from everything but the terminal event.
@@ -410,7 +434,8 @@ class ResponsesReducer:
         Raises:
             EventDecodeError: The server's own does not decode.
         """
-        return [] if self._ending is None else compare(self.assembled(), self._ending.response())
+        final = self._final()
+        return [] if final is None else compare(self.assembled(), final)
 
     @property
     def finished(self) -> bool:
@@ -433,7 +458,7 @@ class ResponsesReducer:
         return self._told().created_at
 
     def _told(self) -> Response:
-        return self._begun() if self._ending is None else self._ending.response()
+        return self._final() or self._begun()
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -466,11 +491,11 @@ class ResponsesReducer:
 class _Told:
     """An event that brings the whole response, which is decoded at the first look."""
 
-    __slots__ = ("_log", "_ordinal", "_response", "event")
+    __slots__ = ("_log", "_response", "event", "ordinal")
 
     def __init__(self, event: Any, log: DiagnosticLog) -> None:
         self.event = event
-        self._ordinal = log.ordinal
+        self.ordinal = log.ordinal
         self._response: Response | None = None
         self._log = log
 
@@ -479,7 +504,7 @@ class _Told:
             return self._response
         response, repairs = read_response(self.event.raw_response, self.event.type)
         for repair in repairs:
-            self._log.note("repaired", repair, self._ordinal)
+            self._log.note("repaired", repair, self.ordinal)
         whole: Response = _whole(response, lambda raw: read_response(Raw(raw), self.event.type)[0])
         self._response = whole
         return whole
@@ -489,7 +514,7 @@ class _Told:
         try:
             return self.response()
         except EventDecodeError as error:
-            self._log.note("malformed", error.reason, self._ordinal)
+            self._log.note("malformed", error.reason, self.ordinal)
             self._response = Response()
             return self._response
 
