@@ -99,10 +99,13 @@ def test_options_reach_the_server(log: Path, served: Served) -> None:
     assert (served["host"], served["port"]) == ("127.0.0.1", 7)
     assert served["program"].speed == 10
     assert [fault.kind for fault in served["program"].faults] == ["cut", "reads"]
+    for none in ("0", "none"):
+        assert main(["serve", str(log), "--speed", none]) == 0
+        assert served["program"].speed is None
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--speed", "0"], ["--speed", "fast"], ["--fault", "fire"], ["--port", "x"], []]
+    "arguments", [["--speed", "-1"], ["--speed", "fast"], ["--fault", "fire"], ["--port", "x"], []]
 )
 def test_wrong_options_are_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

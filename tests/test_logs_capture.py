@@ -160,6 +160,9 @@ def test_to_tell_the_dialect_loses_no_read(path: Path) -> None:
         assert list(capture.reads) == READS
     foreign = Capture(HEAD, [(None, b"data: 1\n\n")])
     assert foreign.detect_dialect() is None
+    unknown: Any = "claude"
+    with pytest.raises(ValueError, match="no dialect 'claude': there are chat, completions, responses"):
+        foreign.stream(unknown)
     assert foreign.stream().parser_class.dialect.name == "chat"
 
 

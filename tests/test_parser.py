@@ -1312,8 +1312,14 @@ def test_a_stream_of_another_api_is_noted(name: str, parser_type: type[Parser[An
     parser: Any = parser_type()
     run(parser, *pieces(BODIES[name], size))
     own = parser_type.dialect.name
-    foreign = [] if name == own else [("foreign_event", f"the first event is none of the {own} API")]
-    assert [(each.kind, each.detail) for each in parser.diagnostics] == foreign
+    foreign = [] if name == own else [("foreign_event", f"the first event is none of the {own} API", 1)]
+    assert [(each.kind, each.detail, each.ordinal) for each in parser.diagnostics] == foreign
+
+
+def test_a_heartbeat_is_not_the_event_that_is_foreign() -> None:
+    parser = ChatParser()
+    run(parser, b"data:\n\n" + BODIES["responses"])
+    assert [(each.kind, each.ordinal) for each in parser.diagnostics] == [("foreign_event", 2)]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import runpy
 import shlex
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +18,9 @@ from capture_server import playing
 from ssewire.cli import parser
 from ssewire.logs import Capture, Head
 from ssewire.testing import make_responses_body
+
+if TYPE_CHECKING:
+    from server import Server
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -62,6 +66,23 @@ def test_the_second_program_prints_the_answer_and_the_final_object(tmp_path: Pat
     assert asyncio is not None
     out = run(PROGRAMS[1], tmp_path, url=chat_url, request={}, headers={})
     assert "CompletionUsage(" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("cut", "cut: [Choice("),
+        ("reset", "cut: [Choice("),
+        ("error-401", "failed: Who are you? 401"),
+        ("error-200", "failed: Slow down 429"),
+    ],
+)
+def test_the_second_program_tells_what_went_wrong(
+    name: str, told: str, tmp_path: Path, server: Server
+) -> None:
+    out = run(PROGRAMS[1], tmp_path, url=server.url(name), request={}, headers={})
+    assert told in out
+    assert "CompletionUsage(" not in out
 
 
 RESPONSE = '{"id":"resp_1","object":"response","model":"example-1","output":[]'

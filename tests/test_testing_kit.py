@@ -301,6 +301,8 @@ def test_a_made_responses_body_says_what_it_is_told() -> None:
     kinds = ["reasoning", "message", "function_call", "custom_tool_call", "web_search_call"]
     assert [item.type for item in response.output] == kinds
     assert response.usage is not None
+    with pytest.raises(ValueError, match="completed or incomplete, not 'failed'"):
+        make_responses_body(status="failed")
     with ResponsesStream(make_responses_body(status="incomplete")) as stream:
         assert stream.result().incomplete_details is not None
 

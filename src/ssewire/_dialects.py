@@ -70,17 +70,7 @@ class AsyncCompletionsStream(AsyncStream[CompletionChunk, Completion]):
 
 
 class ResponsesParser(ResumableParser):
-    """A parser of Responses streams.
-
-    Args:
-        max_event_size: As for every parser.
-        malformed: As for every parser.
-        strict: As for every parser.
-        aliases: Other names of event types, such as `responses.ALIASES`.
-        state: What an earlier parser of the same response knew (`state()`), to go on from: events that it
-            has seen are dropped, unless their numbers were out of order, and gaps are noted in `diagnostics`.
-            Where the end had come, it has come here, too.
-    """
+    """A parser of Responses streams."""
 
     dialect = RESPONSES
 
@@ -93,6 +83,20 @@ class ResponsesParser(ResumableParser):
         aliases: Mapping[str, str] | None = None,
         state: ResponsesState | None = None,
     ) -> None:
+        """Expect a response.
+
+        Args:
+            max_event_size: As for `ChatParser`.
+            malformed: As for `ChatParser`.
+            strict: As for `ChatParser`.
+            aliases: Other names of event types, such as `responses.ALIASES`.
+            state: What an earlier parser of the same response knew (`state()`), to go on from: events that it
+                has seen are dropped, unless their numbers were out of order, and gaps are noted in
+                `diagnostics`. Where the end had come, it has come here, too.
+
+        Raises:
+            ValueError: `malformed` or `max_event_size` is none that there is.
+        """
         self._state = state
         super().__init__(max_event_size=max_event_size, malformed=malformed, strict=strict)
         if aliases is not None:
@@ -132,19 +136,7 @@ class ResponsesParser(ResumableParser):
 
 
 class _ResponsesStream(ResumableStream[ResponsesParser]):
-    """What the two Responses streams have beside what every stream has.
-
-    Args:
-        source: As for every stream.
-        max_event_size: As for every stream.
-        malformed: As for every stream.
-        strict: As for every stream.
-        aliases: Other names of event types, such as `responses.ALIASES`.
-        state: What an earlier stream of the same response knew (`state()`), to go on from.
-        idle_timeout: As for every stream.
-        first_event_timeout: As for every stream.
-        clock: As for every stream.
-    """
+    """What the two Responses streams have beside what every stream has."""
 
     parser_class = ResponsesParser
 
@@ -161,6 +153,23 @@ class _ResponsesStream(ResumableStream[ResponsesParser]):
         first_event_timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Take a source.
+
+        Args:
+            source: As for `ChatStream`.
+            max_event_size: As for `ChatStream`.
+            malformed: As for `ChatStream`.
+            strict: As for `ChatStream`.
+            aliases: Other names of event types, such as `responses.ALIASES`.
+            state: What an earlier stream of the same response knew (`state()`), to go on from.
+            idle_timeout: As for `ChatStream`.
+            first_event_timeout: As for `ChatStream`.
+            clock: As for `ChatStream`.
+
+        Raises:
+            TypeError: The source is none, or is one for the other kind of stream.
+            ValueError: `malformed`, `max_event_size` or a timeout is none that there is.
+        """
         parser = ResponsesParser(
             max_event_size=max_event_size, malformed=malformed, strict=strict, aliases=aliases, state=state
         )
@@ -202,11 +211,18 @@ class Row:
         self.stream = stream
 
 
-DIALECTS: Final[dict[DialectName, Row]] = {
-    "chat": Row(ChatParser, ChatStream),
-    "completions": Row(CompletionsParser, CompletionsStream),
-    "responses": Row(ResponsesParser, ResponsesStream),
-}
+class _Rows(dict[DialectName, Row]):
+    """The dialects by name."""
+
+    def __missing__(self, name: object) -> Row:
+        raise ValueError(f"there is no dialect {name!r}: there are {', '.join(self)}")
+
+
+DIALECTS: Final = _Rows(
+    chat=Row(ChatParser, ChatStream),
+    completions=Row(CompletionsParser, CompletionsStream),
+    responses=Row(ResponsesParser, ResponsesStream),
+)
 
 
 def detect_dialect(data: bytes) -> DialectName | None:

@@ -237,7 +237,7 @@ class Parts(ABC, Generic[E_contra]):
         return [each.value() for each in self._all if each.choice == choice]
 
     def part(self, index: int) -> AnyPart:
-        """The part of that number, as it stands."""
+        """The part of that number, as it stands. Raises IndexError: it has not begun yet."""
         return self._all[index].value()
 
     def partial(self, index: int) -> Any:
@@ -249,6 +249,7 @@ class Parts(ABC, Generic[E_contra]):
         Raises:
             StructuredOutputError: It is not the beginning of JSON.
             TypeError: The part is neither a text nor a call of a tool.
+            IndexError: There is no part of that number yet.
             ImportError: The extra `json` is not installed.
         """
         return self._all[index].partial()

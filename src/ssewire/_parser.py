@@ -93,15 +93,6 @@ class Parser(Generic[E, S]):
     However the bytes are cut into reads, the same events come out, each at the earliest read. What is wrong
     is raised by the call after the one that returned the events before it; with none to return, at once.
     An error that the provider sends is handed out as an event first. Single-owner.
-
-    Args:
-        type: The event type to decode into: the dialect's own, or a subclass with more fields.
-        max_event_size: The largest event in bytes; None for no limit.
-        malformed: What to do with an event that does not decode: `"raise"` an `EventDecodeError`, `"skip"`
-            it, or call a function with its data and the error. Skipped ones are counted in `diagnostics`.
-            A terminal event of the Responses API of which only the response does not decode counts as one
-            when that is looked at: then what was streamed stands for it.
-        strict: Let `result()` return for a complete stream only.
     """
 
     dialect: ClassVar[Dialect[Any, Any]]
@@ -114,6 +105,21 @@ class Parser(Generic[E, S]):
         malformed: Malformed = "raise",
         strict: bool = False,
     ) -> None:
+        """Expect a stream.
+
+        Args:
+            type: The event type to decode into: the dialect's own, or a subclass with more fields.
+            max_event_size: The largest event in bytes; None for no limit.
+            malformed: What to do with an event that does not decode: `"raise"` an `EventDecodeError`,
+                `"skip"` it, or call a function with its data and the error. Skipped ones are counted in
+                `diagnostics`. A terminal event of the Responses API of which only the response does not
+                decode counts as one when that is looked at: then what was streamed stands for it.
+            strict: Let `result()` return for a complete stream only.
+
+        Raises:
+            ValueError: `malformed` or `max_event_size` is none that there is.
+            TypeError: `type` is no subclass of the dialect's own.
+        """
         if malformed not in ("raise", "skip") and not callable(malformed):
             raise ValueError(f"malformed is 'raise', 'skip' or a function, not {malformed!r}")
         self.verdict = Verdict.OPEN
@@ -162,7 +168,8 @@ class Parser(Generic[E, S]):
         self._seen = False  # an event came that was more than a heartbeat
         self._cut = False  # the body ended inside an event
         self._head = bytearray()  # the start of the body, while no event has come
-        self._first = b""  # the data of the first event
+        self._first = b""  # the data of the first event that was more than a heartbeat
+        self._first_ordinal = 0  # its number
 
     # -- steps -------------------------------------------------------------------------------------------
 
@@ -550,7 +557,7 @@ class Parser(Generic[E, S]):
             return None
         if not self._seen:
             self._seen = True
-            self._first = raw
+            self._first, self._first_ordinal = raw, self._log.ordinal
         if self._came_before is not None and event is not DONE and self._came_before(event):
             return None
         if self._waiting and (event is DONE or not self.dialect.explains(event)):
@@ -665,7 +672,8 @@ class Parser(Generic[E, S]):
         except STRICT_ERRORS:
             return
         if isinstance(payload, dict) and not self.dialect.claims(payload):
-            self._log.note("foreign_event", f"the first event is none of the {self.dialect.name} API")
+            detail = f"the first event is none of the {self.dialect.name} API"
+            self._log.note("foreign_event", detail, self._first_ordinal)
 
     def _drop_late(self) -> None:
         """What comes after the end is no event any more, but it is noted."""

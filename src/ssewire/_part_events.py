@@ -41,7 +41,7 @@ class _PartEvents(Generic[E]):
         return self._parts.parts(choice)
 
     def part(self, index: int) -> AnyPart:
-        """The part of that number, as it stands."""
+        """The part of that number, as it stands. Raises IndexError: it has not begun yet."""
         return self._parts.part(index)
 
     def partial(self, index: int) -> Any:
@@ -53,6 +53,7 @@ class _PartEvents(Generic[E]):
         Raises:
             StructuredOutputError: It is not the beginning of JSON.
             TypeError: The part is neither a text nor a call of a tool.
+            IndexError: There is no part of that number yet.
             ImportError: The extra `json` is not installed.
         """
         return self._parts.partial(index)

@@ -32,31 +32,7 @@ DRAIN_SECONDS: Final = 0.1
 
 
 class _Stream(Generic[E, S]):
-    """What the two kinds of stream share: all but the reading.
-
-    Args:
-        source: A response of httpx, httpx2, requests or aiohttp, an iterable of bytes, or bytes. The stream
-            closes it: at the end, at an error, and at the latest with the stream.
-        type: The event type to decode into: the dialect's own, or a subclass with more fields.
-        max_event_size: The largest event in bytes; None for no limit.
-        malformed: What to do with an event that does not decode: `"raise"` an `EventDecodeError`, `"skip"`
-            it, or call a function with its data and the error. Skipped ones are counted in `diagnostics`.
-            A terminal event of the Responses API of which only the response does not decode counts as one
-            when that is looked at: then what was streamed stands for it.
-        strict: Let `result()` return for a complete stream only.
-        idle_timeout: The longest time without progress in seconds, after which a `StreamStalledError` ends
-            the stream; None for any. Comments and keep-alive events are no progress, and time that the caller
-            spends between two events does not count. An async stream wakes up when the time is used up (on an
-            asyncio loop); any other looks when a read returns, and leaves total silence to the read timeout
-            of the client.
-        first_event_timeout: The same for the first event, for which many models take longer; by default,
-            `idle_timeout`.
-        clock: Gives the time in seconds; called once a read, and once more with a timeout.
-
-    Raises:
-        TypeError: The source is none, or is one for the other kind of stream.
-        ValueError: `malformed` or a timeout is none that there is.
-    """
+    """What the two kinds of stream share: all but the reading."""
 
     parser_class: ClassVar[type[Parser[Any, Any]]]
     other_class: ClassVar[str]  # the name of the class for the other kind of source
@@ -78,6 +54,32 @@ class _Stream(Generic[E, S]):
         first_event_timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Take a source.
+
+        Args:
+            source: A response of httpx, httpx2, requests or aiohttp, an iterable of bytes, or bytes. The
+                stream closes it: at the end, at an error, and at the latest with the stream.
+            type: The event type to decode into: the dialect's own, or a subclass with more fields.
+            max_event_size: The largest event in bytes; None for no limit.
+            malformed: What to do with an event that does not decode: `"raise"` an `EventDecodeError`,
+                `"skip"` it, or call a function with its data and the error. Skipped ones are counted in
+                `diagnostics`. A terminal event of the Responses API of which only the response does not
+                decode counts as one when that is looked at: then what was streamed stands for it.
+            strict: Let `result()` return for a complete stream only.
+            idle_timeout: The longest time without progress in seconds, after which a `StreamStalledError`
+                ends the stream; None for any. Comments and keep-alive events are no progress, and time that
+                the caller spends between two events does not count. An async stream wakes up when the time is
+                used up (on an asyncio loop); any other looks when a read returns, and leaves total silence to
+                the read timeout of the client.
+            first_event_timeout: The same for the first event, for which many models take longer; by default,
+                `idle_timeout`.
+            clock: Gives the time in seconds; called once a read, and once more with a timeout.
+
+        Raises:
+            TypeError: The source is none, or is one for the other kind of stream; or `type` is no subclass of
+                the dialect's own.
+            ValueError: `malformed`, `max_event_size` or a timeout is none that there is.
+        """
         parser = self.parser_class(
             type=type, max_event_size=max_event_size, malformed=malformed, strict=strict
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from ssewire._dialects import DIALECTS
+from ssewire.logs.play import parse_speed
 from ssewire.logs.reading import FOLDER_SUFFIXES, read_captures
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ def file_name(text: str) -> str:
     if not text:  # it would mean the folder at hand
         raise argparse.ArgumentTypeError("the name of a file is empty")
     return text
+
+
+def speed(text: str) -> float | None:
+    """How fast to play, as it is given on the command line. For `argparse`."""
+    try:
+        return None if text == "0" else parse_speed(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a factor above 0, 0 or none, not {text!r}") from None
 
 
 def expand(names: Iterable[str], suffixes: tuple[str, ...] = FOLDER_SUFFIXES) -> Iterator[str]:

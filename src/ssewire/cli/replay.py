@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import sys
 import tempfile
@@ -20,11 +19,12 @@ from ssewire.cli.streams import Reading, end_of, none_asked_for, open_stream
 from ssewire.errors import SSEWireError
 from ssewire.logs.capture import Capture, PassingReads, broken_off
 from ssewire.logs.lines import encode_end, encode_head, encode_read
-from ssewire.logs.play import parse_speed, play
+from ssewire.logs.play import play
 from ssewire.logs.reading import read_captures
 from ssewire.logs.transports import sleep
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterator
 
     from ssewire._stream import Stream
@@ -65,7 +65,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     command.add_argument(
         "--speed",
-        type=_speed,
+        type=inputs.speed,
         default=None,
         metavar="FACTOR",
         help="1 to wait as long as the recording tells, 10 for a tenth of that, 0 or none for no waiting "
@@ -74,13 +74,6 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     picks.add_to(command)
     jobs.add_to(command)
     command.set_defaults(run=run)
-
-
-def _speed(text: str) -> float | None:
-    try:
-        return None if text == "0" else parse_speed(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a factor above 0, 0 or none, not {text!r}") from None
 
 
 def run(options: argparse.Namespace) -> int:

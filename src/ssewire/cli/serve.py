@@ -6,10 +6,10 @@ import argparse
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from ssewire.cli.inputs import STDIN, expand, file_name, stdin
+from ssewire.cli.inputs import STDIN, expand, file_name, speed, stdin
 from ssewire.cli.output import CLEAN, WRONG_USE, say
 from ssewire.errors import CaptureError
-from ssewire.logs.play import Fault, parse_speed
+from ssewire.logs.play import Fault
 from ssewire.logs.reading import FOLDER_SUFFIXES, read_captures
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument("--port", type=_port, default=8080, help="the port (8080); 0 for a free one")
     command.add_argument(
         "--speed",
-        type=parse_speed,
+        type=speed,
         default=1.0,
         metavar="FACTOR",
-        help="1 for the recorded times (the default), 10 for a tenth of them, none for no waiting",
+        help="1 for the recorded times (the default), 10 for a tenth of them, 0 or none for no waiting",
     )
     command.add_argument(
         "--fault",
@@ -55,8 +55,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         default=[],
         dest="faults",
         metavar="FAULT",
-        help="what goes wrong in each body: cut:AT, reset:AT, stall:AT[:SECONDS], garbage:AT[:COUNT], "
-        "reads:SIZE, reads:whole, reads:random[:SEED]; AT is a byte; may be repeated",
+        help="what goes wrong in each body: cut:AT, reset:AT, stall:AT[:SECONDS] (for ever without a "
+        "number), garbage:AT[:COUNT] (16 bytes), reads:SIZE, reads:whole, reads:random[:SEED]; AT is a byte; "
+        "may be repeated",
     )
     command.add_argument(
         "--body-key", metavar="KEY", help="where the records of a JSON Lines log hold bodies"

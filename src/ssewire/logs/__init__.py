@@ -1,6 +1,7 @@
 """Recorded responses: capture files, what other programs recorded, recording, and playing back."""
 
 from ssewire.logs.capture import Capture, End, Head, RequestHead, ResponseHead
+from ssewire.logs.play import Fault
 from ssewire.logs.reading import read_captures
 from ssewire.logs.recording import AsyncRecording, Recording, record
 from ssewire.logs.transports import transport
@@ -11,6 +12,7 @@ __all__ = [
     "Capture",
     "CaptureWriter",
     "End",
+    "Fault",
     "Head",
     "Recording",
     "RequestHead",

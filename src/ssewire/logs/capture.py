@@ -264,6 +264,7 @@ class Capture:
 
         Raises:
             RuntimeError: Some of the reads have passed by.
+            ValueError: There is no such dialect.
             OSError: The file cannot be read.
         """
         if self._passing is not None and self._passing.begun:

@@ -86,6 +86,7 @@ def read_captures(
         OSError: It cannot be read.
         ImportError: It needs an extra that is not installed; the message names it.
         TypeError: The source is none of these.
+        ValueError: There is no such form, or a log in JSON Lines comes without `body_key`.
     """
     if form is not None and form not in FORMS:
         raise ValueError(f"form is one of {', '.join(FORMS)}, not {form!r}")

@@ -62,10 +62,11 @@ def transport(
     """A transport that answers requests from captures, and refuses all others: nothing leaves the machine.
 
     A capture answers the requests of its method and URL; one that does not know what was asked (a raw
-    `.sse`) answers POST requests to the API of its dialect, by the end of their path. Several that answer
-    the same request do so in turn, and the last of them again and again. The body comes in the recorded
-    reads, with the recorded status and headers. Where the recorded transport broke, `ReadError` is raised;
-    where nothing comes for longer than the client's read timeout, `ReadTimeout`.
+    `.sse`) answers POST requests to the API of its dialect, by the end of their path, and every POST where
+    nothing tells the dialect. Several that answer the same request do so in turn, and the last of them again
+    and again. The body comes in the recorded reads, with the recorded status and headers. Where the recorded
+    transport broke, `ReadError` is raised; where nothing comes for longer than the client's read timeout,
+    `ReadTimeout`.
 
     Args:
         captures: What to answer from, or a file of it. They are kept in memory.
@@ -73,8 +74,8 @@ def transport(
         match_body: Compare the request's body, too: as JSON where it is JSON.
         once: Let each capture answer one request only.
         speed: 1 for the times of the recording, 10 for a tenth of them, None for no waiting.
-        faults: What is to go wrong in each body: `cut:AT`, `reset:AT`, `stall:AT[:SECONDS]`,
-            `garbage:AT[:COUNT]`, `reads:SIZE`, `reads:whole`, `reads:random[:SEED]`.
+        faults: What is to go wrong in each body, as `Fault` explains it: `cut:AT`, `reset:AT`,
+            `stall:AT[:SECONDS]`, `garbage:AT[:COUNT]`, `reads:SIZE`, `reads:whole`, `reads:random[:SEED]`.
         redact_body: The hook with which the captures were recorded; used on bodies before they are compared.
 
     Raises:

@@ -147,8 +147,10 @@ def make_responses_body(
         quirks: Names of `QUIRKS`: the shapes that the body has.
 
     Raises:
-        ValueError: A quirk is not known, or a call has no name or no arguments.
+        ValueError: A quirk or the status is not known, or a call has no name or no arguments.
     """
+    if status not in ("completed", "incomplete"):
+        raise ValueError(f"a made response is completed or incomplete, not {status!r}")
     items: list[dict[str, Any]] = []
     if reasoning is not None:
         items.append({"type": "reasoning", "summary": [{"type": "summary_text", "text": reasoning}]})
