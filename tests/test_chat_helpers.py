@@ -13,12 +13,20 @@ from openai._models import construct_type
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk as TheirChunk
 
+from calls import calls_of
 from reference import interpret
 from shared import CHAT_BODIES, Body
 from ssewire import ServerSentEvent
 from ssewire._json import loads
 from ssewire.chat import ChatCompletionChunk, ChatDecoder
-from ssewire.chat.helpers import ChatEvents, ChunkEvent, ContentDoneEvent, HelperEvent, RefusalDoneEvent
+from ssewire.chat.helpers import (
+    ChatEvents,
+    ChunkEvent,
+    ContentDeltaEvent,
+    ContentDoneEvent,
+    HelperEvent,
+    RefusalDoneEvent,
+)
 from ssewire.errors import StructuredOutputError
 
 DECODER: ChatDecoder[ChatCompletionChunk] = ChatDecoder()
@@ -143,6 +151,81 @@ def test_content_and_arguments_are_parsed_where_a_type_is_given(wanted: Any, exp
 def test_what_does_not_parse_is_an_error_when_it_is_whole() -> None:
     with pytest.raises(StructuredOutputError, match="the content, incomplete JSON"):
         told_by(ChatEvents(response_format=Answer), {"content": '{"a": 1'}, finish_reason="length")
+
+
+def test_calls_that_are_announced_first_are_done_when_they_are_whole() -> None:
+    told = told_by(
+        ChatEvents(),
+        call(0, name="pay", arguments=""),
+        call(1, name="mail", arguments=""),
+        call(0, arguments='{"to": 1}'),
+        call(1, arguments='{"to": 2}'),
+        call(2, name="now", arguments=""),
+        finish_reason="tool_calls",
+    )
+    assert [
+        (each.name, each.index, each.arguments)
+        for each in told
+        if each.type == "tool_calls.function.arguments.done"
+    ] == [("pay", 0, '{"to": 1}'), ("mail", 1, '{"to": 2}'), ("now", 2, "")]
+
+
+def test_arguments_that_come_before_their_name_are_followed() -> None:
+    told = told_by(ChatEvents(tools={"f": dict}), call(arguments='{"a": '), call(name="f", arguments="1}"))
+    deltas = [each for each in told if each.type == "tool_calls.function.arguments.delta"]
+    assert [each.parsed_arguments for each in deltas] == [None, {"a": 1}]
+
+
+def test_a_text_that_does_not_parse_costs_no_other_event() -> None:
+    events = ChatEvents(response_format=list)
+    chunk = msgspec.convert(
+        {
+            "choices": [
+                {"index": 0, "delta": {"content": "Sorry"}, "finish_reason": "stop"},
+                {"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"},
+                {"index": 2, "delta": {"content": "[1, "}},
+            ]
+        },
+        ChatCompletionChunk,
+    )
+    with pytest.raises(StructuredOutputError, match="the content, invalid JSON") as caught:
+        events.apply(chunk)
+    assert [shown(event) for event in caught.value.events if not isinstance(event, ChunkEvent)] == [
+        ("content.delta", "Sorry", "Sorry"),
+        ("content.done", "Sorry"),
+        ("content.delta", "no", "no"),
+        ("content.done", "no"),
+        ("content.delta", "[1, ", "[1, "),
+    ]
+    assert caught.value.text == "Sorry"
+    assert caught.value.snapshot == events.snapshot()
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert [event.type for event in again.events] == [event.type for event in caught.value.events]
+    rest = {"choices": [{"index": 2, "delta": {"content": "2]"}, "finish_reason": "stop"}]}
+    *_, delta, done = events.apply(msgspec.convert(rest, ChatCompletionChunk))
+    assert isinstance(delta, ContentDeltaEvent)
+    assert done == ContentDoneEvent("[1, 2]", [1, 2])
+    assert delta.parsed == [1, 2]
+
+
+def test_arguments_that_do_not_parse_cost_no_other_call() -> None:
+    events = ChatEvents(tools={"now": dict, "look": dict})
+    told_by(events, call(0, name="now", arguments=""), call(1, name="look", arguments="{}"))
+    with pytest.raises(StructuredOutputError, match="arguments of 'now', incomplete JSON") as caught:
+        told_by(events, {}, finish_reason="tool_calls")
+    assert [
+        (each.name, each.parsed_arguments)
+        for each in caught.value.events
+        if each.type == "tool_calls.function.arguments.done"
+    ] == [("now", None), ("look", {})]
+
+
+def test_looking_whether_the_content_is_done_does_not_read_it_again() -> None:
+    events = ChatEvents()
+    told_by(events, *[{"content": "word "}] * 1_000)
+    told_by(events, *[call(at, name="f", arguments='{"a":') for at in range(2)])
+    calls = calls_of(lambda: told_by(events, *[call(at % 2, arguments="1") for at in range(100)]))
+    assert calls.c.count("join") < 10  # one for each call, whose arguments are looked at
 
 
 def test_a_refusal_is_not_parsed_and_not_the_content_beside_it() -> None:

@@ -534,7 +534,11 @@ def test_a_content_of_another_type_is_a_part_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("reason", "ended"),
-    [("tool_calls", True), ("stop", True), ("length", False), ("content_filter", False), (None, False)],
+    [
+        *[(reason, True) for reason in ("tool_calls", "stop", "end_turn", "next_year")],
+        *[(reason, False) for reason in ("length", "content_filter", "error", None)],
+        *[(reason, False) for reason in ("model_length", "MAX_TOKENS", "insufficient_system_resource")],
+    ],
 )
 def test_a_call_has_ended_if_its_choice_has_and_was_not_cut(reason: str | None, ended: bool) -> None:
     deltas = [call(0, name="f", arguments="{}"), {"function_call": {"name": "g"}}]

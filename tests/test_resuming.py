@@ -406,6 +406,45 @@ def test_an_async_stream_that_stalls_is_resumed() -> None:
     assert asyncio.run(read()) == (WHOLE[4:], [3, 4])
 
 
+@pytest.mark.parametrize("clean", [False, True])
+def test_the_silence_of_one_connection_does_not_count_for_the_next(clean: bool) -> None:
+    now = 0.0
+
+    def silence(seconds: float) -> bytes:
+        nonlocal now
+        now += seconds
+        return b": alive\n\n"
+
+    def first() -> Iterator[bytes]:
+        yield from EVENTS[:3]
+        yield silence(20)
+        if not clean:
+            raise Broken("reset")
+
+    def rest(after: int) -> Iterator[bytes]:
+        yield silence(20)
+        yield from EVENTS[after + 1 :]
+
+    with ResponsesStream(first(), clock=lambda: now, idle_timeout=30) as stream:
+        assert list(stream.resume(rest, attempts=1)) == WHOLE
+
+
+def test_the_silence_of_one_awaited_connection_does_not_count_for_the_next() -> None:
+    async def reads(*steps: bytes | float) -> AsyncIterator[bytes]:
+        for step in steps:
+            if isinstance(step, bytes):
+                yield step
+            else:
+                await asyncio.sleep(step)
+
+    async def read() -> Any:
+        async with AsyncResponsesStream(reads(*EVENTS[:3], 0.15), idle_timeout=0.25) as stream:
+            stream.resume(lambda after: reads(0.15, *EVENTS[after + 1 :]), attempts=1)
+            return [event async for event in stream]
+
+    assert asyncio.run(read()) == WHOLE
+
+
 # -- giving up -------------------------------------------------------------------------------------------
 
 
@@ -431,6 +470,26 @@ def test_the_error_is_chained_from_the_last_refusal() -> None:
             stream.resume(Server(*[refused] * 3)).result()
         assert caught.value.__cause__ is refused
         assert caught.value.snapshot.id == RESULT.id
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_what_broke_a_stream_is_raised_though_the_last_attempts_end_quietly(attempts: int) -> None:
+    with ResponsesStream(breaking(4)) as stream:
+        stream.resume(lambda _: Connection([]), attempts=attempts)
+        with pytest.raises(StreamInterruptedError, match="reset"):
+            list(stream)
+        with pytest.raises(StreamInterruptedError, match="reset"):
+            stream.result()
+        assert stream.verdict is Verdict.TRUNCATED
+
+
+def test_what_broke_a_stream_before_it_went_on_is_forgotten() -> None:
+    with ResponsesStream(breaking(2)) as stream:
+        stream.resume(Server(Connection(EVENTS[2:4]), *[Connection([]) for _ in range(3)]))
+        assert list(stream) == WHOLE[:4]
+        with pytest.raises(StreamTruncatedError, match="was cut before its end") as caught:
+            stream.result()
+        assert type(caught.value) is StreamTruncatedError
 
 
 def test_no_attempt_at_all_is_refused() -> None:

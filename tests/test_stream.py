@@ -252,14 +252,15 @@ def test_events_are_chunks() -> None:
     assert len(events) == len(STORY) - 1  # the end mark is none
 
 
-def test_events_are_of_the_type_that_was_asked_for() -> None:
-    class Named(ChatCompletionChunk, frozen=True):
-        nonce: str = ""
+class Named(ChatCompletionChunk, frozen=True):
+    nonce: str = ""
 
+
+def test_events_are_of_the_type_that_was_asked_for() -> None:
     reads = [event({"choices": [], "nonce": "n-1"}), END]
-    [named] = ChatStream(reads, type=Named)
-    assert isinstance(named, Named)
-    assert named.nonce == "n-1"
+    # A type checker knows it, too.
+    assert [named.nonce for named in ChatStream(reads, type=Named)] == ["n-1"]
+    assert [named.nonce for named in ChatParser(type=Named).feed(reads[0])] == ["n-1"]
     with pytest.raises(TypeError):
         ChatStream(reads, **OTHER_TYPE)
 

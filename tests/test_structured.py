@@ -155,6 +155,26 @@ def test_a_half_that_the_model_escaped_is_replaced() -> None:
     }
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_halves_of_characters_that_come_in_two_pieces_are_joined(size: int) -> None:
+    text = '{"a": "\ud83d\ude00", "b": "\ud83d", "c": "\ude00"}'
+    partial = PartialJson()
+    for at in range(0, len(text), size):
+        partial.feed(text[at : at + size])
+        partial.value()
+    assert partial.value(final=True) == parse(text, Any, "") == {"a": "😀", "b": "\ufffd", "c": "\ufffd"}
+
+
+def test_half_a_character_is_told_when_nothing_can_follow() -> None:
+    partial = PartialJson()
+    partial.feed('["a\ud83d')
+    assert [partial.value(), partial.value(final=True), partial.value(final=True)] == [
+        ["a"],
+        ["a\ufffd"],
+        ["a\ufffd"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("part", "state"),
     [

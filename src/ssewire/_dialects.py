@@ -22,47 +22,57 @@ from ssewire.responses.response import Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from typing_extensions import TypeVar  # the one with defaults
+
     from ssewire._dialect import Dialect
     from ssewire._parser import Malformed
     from ssewire.responses.compare import Difference
 
+    # What `type=` says, and otherwise the dialect's own.
+    ChatEvent = TypeVar("ChatEvent", bound=ChatCompletionChunk, default=ChatCompletionChunk)
+    CompletionsEvent = TypeVar("CompletionsEvent", bound=CompletionChunk, default=CompletionChunk)
+else:
+    from typing import TypeVar
+
+    ChatEvent, CompletionsEvent = TypeVar("ChatEvent"), TypeVar("CompletionsEvent")
+
 DialectName = Literal["chat", "completions", "responses"]
 
 
-class ChatParser(Parser[ChatCompletionChunk, ChatCompletion]):
+class ChatParser(Parser[ChatEvent, ChatCompletion]):
     """A parser of Chat Completions streams."""
 
     dialect = CHAT
 
 
-class ChatStream(Stream[ChatCompletionChunk, ChatCompletion]):
+class ChatStream(Stream[ChatEvent, ChatCompletion]):
     """A Chat Completions stream over a source that is read without `await`."""
 
     parser_class = ChatParser
     other_class = "AsyncChatStream"
 
 
-class AsyncChatStream(AsyncStream[ChatCompletionChunk, ChatCompletion]):
+class AsyncChatStream(AsyncStream[ChatEvent, ChatCompletion]):
     """A Chat Completions stream over a source that is read with `await`."""
 
     parser_class = ChatParser
     other_class = "ChatStream"
 
 
-class CompletionsParser(Parser[CompletionChunk, Completion]):
+class CompletionsParser(Parser[CompletionsEvent, Completion]):
     """A parser of legacy Completions streams."""
 
     dialect = COMPLETIONS
 
 
-class CompletionsStream(Stream[CompletionChunk, Completion]):
+class CompletionsStream(Stream[CompletionsEvent, Completion]):
     """A legacy Completions stream over a source that is read without `await`."""
 
     parser_class = CompletionsParser
     other_class = "AsyncCompletionsStream"
 
 
-class AsyncCompletionsStream(AsyncStream[CompletionChunk, Completion]):
+class AsyncCompletionsStream(AsyncStream[CompletionsEvent, Completion]):
     """A legacy Completions stream over a source that is read with `await`."""
 
     parser_class = CompletionsParser

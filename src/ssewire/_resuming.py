@@ -47,13 +47,15 @@ class Resumption:
         """The number to go on after; None unless the body was cut."""
         self.mistake: TypeError | None = None
         """`connect` gave what is no source for the stream."""
+        self.cause: SSEWireError | None = None
+        """What broke the last connection that broke, of those that brought nothing new."""
         self._attempts = self._left = attempts
         self._reached: int | None = None
 
     def begin(self, number: int) -> bool:
         """The body was cut after that number; returns whether there is another attempt."""
         if number != self._reached:
-            self._reached, self._left = number, self._attempts
+            self._reached, self._left, self.cause = number, self._attempts, None
         if not self._left:
             return False
         self._left -= 1
@@ -135,9 +137,13 @@ class ResumableParser(Parser[AnyEvent, Response]):
             number = self._last_number()
         except StreamTruncatedError as error:
             self._log.note("not_resumable", str(error))
-        else:
-            if self.resumption.begin(number):
-                self._go_on_after(number)
+            return
+        more = self.resumption.begin(number)
+        self.resumption.cause = self._failure or self.resumption.cause
+        if more:
+            self._go_on_after(number)
+        elif self.resumption.cause is not None:
+            self._fail(self.resumption.cause, Verdict.TRUNCATED)
 
 
 class Reads:
@@ -280,5 +286,8 @@ class ResumableStream(_Stream[AnyEvent, Response], Generic[P]):
         if resumption is not None and error is resumption.mistake:
             raise error
         super()._push_interruption(error)
+
+    def _push_end(self, *, broken: bool = False, cause: SSEWireError | None = None) -> None:
+        super()._push_end(broken=broken, cause=cause)
         if self._idle is not None:
             self._idle.restart(self._source.read)

@@ -13,7 +13,7 @@ from ssewire._source import AsyncSource, Source, open_async_source, open_source
 from ssewire._stalling import AsyncIdleLimit, IdleLimit
 from ssewire._timing import Stopwatch, Timing
 from ssewire._wire.tokenizer import DEFAULT_MAX_EVENT_BYTES
-from ssewire.errors import StreamInterruptedError, StreamStalledError
+from ssewire.errors import SSEWireError, StreamInterruptedError, StreamStalledError
 from ssewire.events import Diagnostic, Verdict
 from ssewire.message import in_order
 
@@ -168,11 +168,15 @@ class _Stream(Generic[E, S]):
     def _push_interruption(self, error: Exception) -> None:
         """The source broke with `error`, or nobody waits for it any longer."""
         if isinstance(error, StreamStalledError):
-            self._parser.push_end(broken=True, cause=error)
+            self._push_end(broken=True, cause=error)
             return
         interrupted = StreamInterruptedError(f"the transport broke: {str(error) or type(error).__name__}")
         interrupted.__cause__ = error
-        self._parser.push_end(broken=True, cause=interrupted)
+        self._push_end(broken=True, cause=interrupted)
+
+    def _push_end(self, *, broken: bool = False, cause: SSEWireError | None = None) -> None:
+        """The source has ended."""
+        self._parser.push_end(broken=broken, cause=cause)
 
     def _begin_telling(self) -> Telling[E]:
         if self._telling is None:
@@ -230,7 +234,7 @@ class Stream(_Stream[E, S]):
                             self._note_progress(found)
                         return found
                 elif data is None:
-                    parser.push_end()
+                    self._push_end()
         except StopIteration:
             raise
         except BaseException:
@@ -332,7 +336,7 @@ class AsyncStream(_Stream[E, S]):
                             self._note_progress(found)
                         return found
                 elif data is None:
-                    parser.push_end()
+                    self._push_end()
         except StopAsyncIteration:
             raise
         except BaseException:

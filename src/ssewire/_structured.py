@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ssewire._merge import join_halves, whole_text
 from ssewire.errors import StructuredOutputError
 
 SMALL_JSON_CHARS: Final = 4096
@@ -107,10 +108,11 @@ class PartialJson:
         what: What the text is, for errors.
     """
 
-    __slots__ = ("_error", "_parsed", "_size", "_text", "_value", "_what")
+    __slots__ = ("_error", "_half", "_parsed", "_size", "_text", "_value", "_what")
 
     def __init__(self, what: str = "the text") -> None:
         self._text = StringIO()
+        self._half = ""  # a character of which the other half is yet to come
         self._size = 0  # characters so far
         self._parsed = 0  # characters at the last parse
         self._value: Any = None  # of the last parse
@@ -119,7 +121,8 @@ class PartialJson:
 
     def feed(self, piece: str) -> None:
         """Take the next piece."""
-        self._size += self._text.write(piece)
+        text, self._half = join_halves(self._half + piece)
+        self._size += self._text.write(text)
 
     def value(self, *, final: bool = False) -> Any:
         """The value so far, in plain values; None while there is none. What was handed out never changes.
@@ -133,6 +136,9 @@ class PartialJson:
         """
         if self._error is not None:
             raise StructuredOutputError(*self._error.args) from self._error.__cause__
+        if final and self._half:
+            self._half, half = "", whole_text(self._half)
+            self._size += self._text.write(half)
         grown = self._size - self._parsed
         if grown and (final or self._size <= SMALL_JSON_CHARS or grown * GROWTH >= self._parsed):
             try:
@@ -145,8 +151,8 @@ class PartialJson:
 
 
 def _mended(text: str) -> bytes:
-    """The text in UTF-8, with U+FFFD for the halves that are escaped alone."""
-    return _LONE.sub(lambda found: found[1] or r"\ufffd", text).encode(errors="replace")
+    """The text in UTF-8, with U+FFFD for the halves that are alone, escaped or not."""
+    return _LONE.sub(lambda found: found[1] or r"\ufffd", whole_text(text)).encode()
 
 
 def _refusal(raw: bytes) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SHOWN_CHARS = 200
 """How much of a payload an error message quotes; the attributes hold the whole of it."""
@@ -92,7 +92,10 @@ class StructuredOutputError(SSEWireError):
             where it is JSON that does not fit the type.
         what: What the text is, such as the arguments of which call.
         reason: What is wrong with it, and where. `__cause__` is the exception that said so.
+        events: Of `ChatEvents`, all that the chunk brought, with nothing parsed from this text.
     """
+
+    events: Sequence[Any] = ()
 
     def __init__(self, text: str, state: str, what: str, reason: str) -> None:
         super().__init__(text, state, what, reason)

@@ -7,12 +7,13 @@ grows (`snapshot`, `arguments`) is put together when somebody looks.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from ssewire._choices import index_of
 from ssewire._growing import Halves
 from ssewire._structured import PartialJson, parse
 from ssewire.chat.reducer import CallSlot, ChatReducer, ToolCalls, delta_of
+from ssewire.errors import StructuredOutputError
 from ssewire.events import DiagnosticLog
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class _Grown(Generic[T]):
 class ChunkEvent:
     """A chunk came: each one, before what it brings."""
 
-    type: ClassVar = "chunk"
+    type: ClassVar[Literal["chunk"]] = "chunk"
     chunk: ChatCompletionChunk
     _reducer: ChatReducer = field(repr=False, compare=False)
 
@@ -60,7 +61,7 @@ class ChunkEvent:
 class ContentDeltaEvent:
     """The content goes on; `parsed` is the JSON so far, where a `response_format` was given."""
 
-    type: ClassVar = "content.delta"
+    type: ClassVar[Literal["content.delta"]] = "content.delta"
     delta: str
     parsed: Any
     _text: _Grown[str] = field(repr=False, compare=False)
@@ -76,7 +77,7 @@ class ContentDeltaEvent:
 class ContentDoneEvent:
     """The content is whole; `parsed` is of the `response_format`, where one was given."""
 
-    type: ClassVar = "content.done"
+    type: ClassVar[Literal["content.done"]] = "content.done"
     content: str
     parsed: Any
 
@@ -85,7 +86,7 @@ class ContentDoneEvent:
 class RefusalDeltaEvent:
     """The refusal goes on."""
 
-    type: ClassVar = "refusal.delta"
+    type: ClassVar[Literal["refusal.delta"]] = "refusal.delta"
     delta: str
     _text: _Grown[str] = field(repr=False, compare=False)
     _size: int = field(repr=False)
@@ -100,7 +101,7 @@ class RefusalDeltaEvent:
 class RefusalDoneEvent:
     """The refusal is whole."""
 
-    type: ClassVar = "refusal.done"
+    type: ClassVar[Literal["refusal.done"]] = "refusal.done"
     refusal: str
 
 
@@ -108,7 +109,7 @@ class RefusalDoneEvent:
 class FunctionToolCallArgumentsDeltaEvent:
     """The arguments of a function go on; `index` is the call's place among the calls of the choice."""
 
-    type: ClassVar = "tool_calls.function.arguments.delta"
+    type: ClassVar[Literal["tool_calls.function.arguments.delta"]] = "tool_calls.function.arguments.delta"
     name: str
     index: int
     arguments_delta: str
@@ -126,7 +127,7 @@ class FunctionToolCallArgumentsDeltaEvent:
 class FunctionToolCallArgumentsDoneEvent:
     """The arguments of a function are whole; parsed into the type that `tools` has for its name."""
 
-    type: ClassVar = "tool_calls.function.arguments.done"
+    type: ClassVar[Literal["tool_calls.function.arguments.done"]] = "tool_calls.function.arguments.done"
     name: str
     index: int
     arguments: str
@@ -137,7 +138,7 @@ class FunctionToolCallArgumentsDoneEvent:
 class LogprobsContentDeltaEvent:
     """The log probabilities of the content go on."""
 
-    type: ClassVar = "logprobs.content.delta"
+    type: ClassVar[Literal["logprobs.content.delta"]] = "logprobs.content.delta"
     content: list[TokenLogprob]
     _all: _Grown[TokenLogprob] = field(repr=False, compare=False)
     _size: int = field(repr=False)
@@ -152,7 +153,7 @@ class LogprobsContentDeltaEvent:
 class LogprobsContentDoneEvent:
     """The log probabilities of the content are whole."""
 
-    type: ClassVar = "logprobs.content.done"
+    type: ClassVar[Literal["logprobs.content.done"]] = "logprobs.content.done"
     content: list[TokenLogprob]
 
 
@@ -160,7 +161,7 @@ class LogprobsContentDoneEvent:
 class LogprobsRefusalDeltaEvent:
     """The log probabilities of the refusal go on."""
 
-    type: ClassVar = "logprobs.refusal.delta"
+    type: ClassVar[Literal["logprobs.refusal.delta"]] = "logprobs.refusal.delta"
     refusal: list[TokenLogprob]
     _all: _Grown[TokenLogprob] = field(repr=False, compare=False)
     _size: int = field(repr=False)
@@ -175,7 +176,7 @@ class LogprobsRefusalDeltaEvent:
 class LogprobsRefusalDoneEvent:
     """The log probabilities of the refusal are whole."""
 
-    type: ClassVar = "logprobs.refusal.done"
+    type: ClassVar[Literal["logprobs.refusal.done"]] = "logprobs.refusal.done"
     refusal: list[TokenLogprob]
 
 
@@ -211,12 +212,14 @@ class ChatEvents:
         self._choices: dict[int, _Choice] = {}
         self._response_format = response_format
         self._tools = tools or {}
+        self._errors: list[StructuredOutputError] = []  # of the chunk at hand
 
     def apply(self, chunk: ChatCompletionChunk) -> list[HelperEvent]:
         """Take the next chunk.
 
         Raises:
-            StructuredOutputError: What is whole does not parse into the type that was asked for.
+            StructuredOutputError: What is whole does not parse into the type that was asked for. The chunk is
+                taken all the same: the error has its `events`, and the next chunk may follow.
         """
         self._reducer.apply(chunk)
         found: list[HelperEvent] = [ChunkEvent(chunk, self._reducer)]
@@ -224,8 +227,13 @@ class ChatEvents:
             index = index_of(piece, position)
             choice = self._choices.get(index)
             if choice is None:
-                choice = self._choices[index] = _Choice(self._response_format, self._tools)
+                choice = self._choices[index] = _Choice(self._response_format, self._tools, self._errors)
             choice.apply(piece, found)
+        if self._errors:
+            error = self._errors[0]
+            self._errors.clear()
+            error.events, error.snapshot = found, self.snapshot()
+            raise error
         return found
 
     def snapshot(self) -> ChatCompletion:
@@ -233,23 +241,39 @@ class ChatEvents:
         return self._reducer.snapshot()
 
 
+def _parsed(text: str, wanted: Any, what: str, errors: list[StructuredOutputError]) -> Any:
+    """What is whole, in the type that is wanted; None where that is none, or where it does not parse."""
+    try:
+        return None if wanted is None else parse(text, wanted, what)
+    except StructuredOutputError as error:
+        errors.append(error)
+        return None
+
+
+def _so_far(partial: PartialJson) -> Any:
+    """What has come of a text as plain values; None where it is no JSON, of which its end will tell."""
+    try:
+        return partial.value()
+    except StructuredOutputError:
+        return None
+
+
 class _Called:
     """One call of a function."""
 
-    def __init__(self, index: int, slot: CallSlot, wanted: Any) -> None:
+    def __init__(self, index: int, slot: CallSlot, wanted: Any, errors: list[StructuredOutputError]) -> None:
         self.index = index
         self.slot = slot
         self.text: _Grown[str] = _Grown()
         self.done = False
         self._wanted = wanted
+        self._errors = errors
         self._partial = PartialJson(f"arguments of call {index}")
 
     def delta(self, piece: str) -> FunctionToolCallArgumentsDeltaEvent:
         self.text.items.append(piece)
-        parsed = None
-        if self._wanted(self.name) is not None:
-            self._partial.feed(piece)
-            parsed = self._partial.value()
+        self._partial.feed(piece)
+        parsed = None if self._wanted(self.name) is None else _so_far(self._partial)
         return FunctionToolCallArgumentsDeltaEvent(
             self.name, self.index, piece, parsed, self.text, len(self.text.items)
         )
@@ -257,21 +281,30 @@ class _Called:
     def end(self) -> FunctionToolCallArgumentsDoneEvent:
         self.done = True
         arguments = "".join(self.text.items)
-        wanted = self._wanted(self.name)
-        parsed = None if wanted is None else parse(arguments, wanted, f"arguments of {self.name!r}")
+        what = f"arguments of {self.name!r}"
+        parsed = _parsed(arguments, self._wanted(self.name), what, self._errors)
         return FunctionToolCallArgumentsDoneEvent(self.name, self.index, arguments, parsed)
 
     @property
     def name(self) -> str:
         return self.slot.function.name if self.slot.function is not None else ""
 
+    @property
+    def whole(self) -> bool:
+        """Whether its arguments are; where there are none, they may be yet to come."""
+        function = self.slot.function
+        return function is not None and not function.empty and function.whole
+
 
 class _Choice:
     """What the events have told of one choice."""
 
-    def __init__(self, response_format: Any, tools: Mapping[str, Any]) -> None:
+    def __init__(
+        self, response_format: Any, tools: Mapping[str, Any], errors: list[StructuredOutputError]
+    ) -> None:
         self._response_format = response_format
         self._tools = tools
+        self._errors = errors
         self._halves = Halves()
         self._content: _Grown[str] | None = None  # what came of it
         self._refusal: _Grown[str] | None = None
@@ -297,7 +330,7 @@ class _Choice:
             if called is not self._current:
                 self._content_done(found)
                 # Some providers interleave their calls: one that may go on is not done yet.
-                if self._current is not None and self._current.slot.may_be_over():
+                if self._current is not None and self._current.whole:
                     self._call_done(self._current, found)
             self._current = called
         self._finished = self._finished or bool(piece.finish_reason)
@@ -313,7 +346,7 @@ class _Choice:
         parsed = None
         if self._response_format is not None:
             self._partial.feed(text)
-            parsed = self._partial.value()
+            parsed = _so_far(self._partial)
         return ContentDeltaEvent(text, parsed, self._content, len(self._content.items))
 
     def _refusal_delta(self, text: str) -> RefusalDeltaEvent:
@@ -327,7 +360,7 @@ class _Choice:
         slot = self._calls.last
         called = self._called.get(slot)
         if called is None:
-            called = self._called[slot] = _Called(len(self._called), slot, self._tools.get)
+            called = self._called[slot] = _Called(len(self._called), slot, self._tools.get, self._errors)
         if piece.function is not None:
             text = self._halves.join(piece.function.arguments or "", called.index, "arguments")
             found.append(called.delta(text))
@@ -355,10 +388,10 @@ class _Choice:
             found.append(self._content_delta(rest))
         if rest := self._halves.rest(0, "refusal"):
             found.append(self._refusal_delta(rest))
-        content = "".join(self._content.items) if self._content else ""
-        if content and self._first("content"):
+        if self._content and any(self._content.items) and self._first("content"):
             wanted = None if self._refusal and any(self._refusal.items) else self._response_format
-            parsed = None if wanted is None else parse(content, wanted, "the content")
+            content = "".join(self._content.items)
+            parsed = _parsed(content, wanted, "the content", self._errors)
             found.append(ContentDoneEvent(content, parsed))
         if self._refusal is not None and self._first("refusal"):
             found.append(RefusalDoneEvent("".join(self._refusal.items)))

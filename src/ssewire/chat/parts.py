@@ -21,6 +21,7 @@ from ssewire.chat.types import (
     ToolCallDelta,
 )
 from ssewire.events import DiagnosticLog, Verdict
+from ssewire.message import FinishReason, finish_reason_of
 from ssewire.parts import (
     AnyPart,
     AudioPart,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from ssewire.message import Message
     from ssewire.parts import PartDelta, PartEvent
 
-CUT_REASONS: Final = frozenset({"length", "content_filter", "error"})
+CUT_REASONS: Final = frozenset({FinishReason.LENGTH, FinishReason.CONTENT_FILTER, FinishReason.ERROR})
 """The finish reasons that leave a call of a tool unfinished."""
 
 ALONE: Final[dict[str, Callable[[str, str | None], Delta]]] = {
@@ -193,7 +194,7 @@ class _Choice:
                 self._append(kind, source, rest, found)
         if self._annotations:
             self._annotate_part(self._begin(TextPart, found))
-        whole = self._reason is not None and self._reason not in CUT_REASONS
+        whole = self._reason is not None and finish_reason_of(self._reason) not in CUT_REASONS
         calls = list(self._called.values()) + ([self._function[1]] if self._function else [])
         for growing in calls:
             growing.learn(ended=whole)
