@@ -43,7 +43,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     while its own is paused. And what was made meanwhile once and for all is forgotten, or no other test would
     be seen to make it.
     """
-    if item.get_closest_marker("no_cover") is None:
+    if item.get_closest_marker("no_cover") is None or not item.config.pluginmanager.hasplugin("_cov"):
         return (yield)
     trace = sys.gettrace()
     sys.settrace(None)
