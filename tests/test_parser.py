@@ -462,6 +462,15 @@ def test_the_type_is_nothing_else(wrong: Any) -> None:
         ChatParser(type=wrong)
 
 
+def test_a_final_object_that_is_skipped_is_noted_at_its_event() -> None:
+    body = event('{"type":"response.completed","response":3}') + event('{"type":"response.queued"}')
+    parser = ResponsesParser(malformed="skip")
+    assert len(parser.feed(event('{"type":"response.in_progress"}') + body)) == 2
+    assert parser.close() == []
+    assert parser.result().status == "completed"
+    assert {each.kind: each.ordinal for each in parser.diagnostics} == {"late_event": 2, "malformed": 2}
+
+
 # -- errors of the provider ------------------------------------------------------------------------------
 
 Facts = tuple[str, Any, Any, Any, Any]  # message, code, type, param, status

@@ -526,6 +526,24 @@ def test_an_end_that_does_not_decode_comes_with_what_was_streamed() -> None:
     assert msgspec.to_builtins(caught.value.snapshot)["output"][0]["content"][0]["text"] == "a"
 
 
+@pytest.mark.parametrize("status", ["completed", "incomplete"])
+def test_an_end_that_does_not_decode_may_be_forgiven_once(status: str) -> None:
+    told: list[EventDecodeError] = []
+    reducer = ResponsesReducer(forgive=told.append)
+    beginning = {"type": "response.created", "response": {"id": "r", "model": "m", "status": "in_progress"}}
+    for payload in (beginning, TEXT, {"type": f"response.{status}", "response": {"output": 5}}):
+        reducer.apply(decoded(payload))
+    assert told == []
+    assert reducer.model == "m"
+    response = reducer.snapshot()
+    assert (response.id, response.model, response.status) == ("r", "m", status)
+    assert response.output == reducer.assembled().output
+    assert plain(reducer)["output"][0]["content"][0]["text"] == "a"
+    assert (reducer.compare(), reducer.usage, reducer.finished) == ([], None, True)
+    (error,) = told
+    assert (error.event, error.ordinal) == (f"response.{status}", 3)
+
+
 def test_the_first_event_may_name_neither_index_nor_id() -> None:
     reducer = fold(event("output_text.delta", None, item_id="", content_index=0, delta="a"))
     assert plain(reducer)["output"][0]["content"][0]["text"] == "a"

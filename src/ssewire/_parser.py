@@ -628,7 +628,7 @@ class Parser(Generic[E, S]):
 
     def _skip(self, error: EventDecodeError) -> None:
         """Go on without what is malformed."""
-        self._log.note("malformed", error.reason, error.ordinal)
+        self._log.note("malformed", error.reason)
         if callable(self._malformed):
             self._malformed(error.raw, error)
 
