@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import httpx2
@@ -35,6 +36,7 @@ from ssewire.testing import (
     every_cutting,
     fake_client,
     in_reads_of,
+    make,
     make_chat_body,
     make_completions_body,
     make_responses_body,
@@ -44,7 +46,13 @@ from ssewire.testing import (
 from ssewire.testing.chat import stream_chat
 from ssewire.testing.completions import stream_completions
 from ssewire.testing.responses import stream_responses
-from ssewire.testing.writer import BOM
+from ssewire.testing.writer import BOM, MALFORMED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ssewire._dialects import DialectName
+    from ssewire.testing import StreamCase
 
 pytest_plugins = ["pytester"]
 
@@ -251,15 +259,16 @@ def test_a_made_chat_body_says_what_it_is_told() -> None:
 @pytest.mark.parametrize("arguments", ['{"q": 1}', {"q": 1}], ids=["text", "meaning"])
 def test_of_a_made_call_its_name_and_arguments_are_enough(arguments: Any) -> None:
     calls: list[Any] = [("f", arguments), ["f", arguments]]
-    named = {"name": "f", "arguments": '{"q": 1}'}
+    wanted = arguments if isinstance(arguments, str) else '{"q":1}'
+    named = {"name": "f", "arguments": wanted}
     with ChatStream(make_chat_body(tool_calls=[*calls, {"function": named}])) as stream:
         made = stream.result().choices[0].message.tool_calls or []
         assert [(call.id, call.type) for call in made] == [(f"call_{at}", "function") for at in range(3)]
-        assert [call.function and call.function.arguments for call in made] == ['{"q": 1}'] * 3
+        assert [call.function and call.function.arguments for call in made] == [wanted] * 3
     with ResponsesStream(make_responses_body(tool_calls=[*calls, named])) as stream:
         output: list[Any] = stream.result().output
         assert [item.call_id for item in output] == ["call_0", "call_1", "call_2"]
-        assert [item.arguments for item in output] == ['{"q": 1}'] * 3
+        assert [item.arguments for item in output] == [wanted] * 3
 
 
 @pytest.mark.parametrize(
@@ -307,6 +316,29 @@ def test_a_made_responses_body_says_what_it_is_told() -> None:
         assert stream.result().incomplete_details is not None
 
 
+MADE: dict[DialectName, tuple[Callable[..., bytes], Callable[..., StreamCase]]] = {
+    "chat": (make_chat_body, stream_chat),
+    "completions": (make_completions_body, stream_completions),
+    "responses": (make_responses_body, stream_responses),
+}
+"""Each function that makes bodies, and what it streams them with."""
+TEXT = "12 w\U0001f600rds, \ufffd and 3 more"
+CALLS = [("look_up", {"q": "x \U0001f600", "n": [1]}), ("run", {"b": 2})]
+USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+RICH: dict[DialectName, dict[str, Any]] = {
+    "chat": {
+        "text": TEXT,
+        "reasoning": "hm hm",
+        "tool_calls": CALLS,
+        "usage": USAGE,
+        "choices": ["another one"],
+    },
+    "completions": {"text": TEXT, "usage": USAGE},
+    "responses": {"text": TEXT, "reasoning": "hm hm", "tool_calls": CALLS},
+}
+"""Answers that give each quirk a place."""
+
+
 def test_quirks_are_turned_on_by_name() -> None:
     assert b"data:{" in make_chat_body(text="a", quirks=["no_space"])
     assert b"\r\n\r\n" in make_completions_body(text="a", quirks=["crlf"])
@@ -328,6 +360,102 @@ def test_of_a_group_of_quirks_the_first_is_taken() -> None:
     body = make_chat_body(text="a", quirks=["cr", "crlf"])
     assert b"\r\n" in body
     assert body.count(b"\r") == body.count(b"\n")
+
+
+EACH_QUIRK = [(name, quirk) for name in MADE for quirk in quirks_of(name)]
+
+
+def made(dialect: DialectName, quirks: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> StreamCase:
+    """What a make function makes of a rich answer, with what it means."""
+    function, stream = MADE[dialect]
+    cases: list[StreamCase] = []
+
+    def keep(*arguments: Any) -> StreamCase:
+        cases.append(stream(*arguments))
+        return cases[-1]
+
+    monkeypatch.setattr(make, stream.__name__, keep)
+    body = function(**RICH[dialect], quirks=quirks)
+    assert body == cases[0].body
+    return cases[0]
+
+
+@pytest.mark.parametrize(("dialect", "quirk"), EACH_QUIRK)
+def test_a_quirk_that_is_asked_for_is_in_the_body_and_the_answer_comes_back(
+    dialect: DialectName, quirk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = made(dialect, [quirk], monkeypatch)
+    assert case.body != made(dialect, [], monkeypatch).body
+    assert case.body == made(dialect, [quirk], monkeypatch).body
+    assert bool(case.malformed) is (quirk == "malformed")
+    check_answer(case)
+
+
+@pytest.mark.parametrize("dialect", MADE)
+def test_what_quirks_add_comes_beside_what_others_add(
+    dialect: DialectName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = ["control_blocks", "heartbeats", "malformed", "mixed_line_ends", "keepalives", "unknown_events"]
+    quirks = [each for each in added if each in quirks_of(dialect)]
+    case = made(dialect, quirks, monkeypatch)
+    check_answer(case)
+    for quirk in quirks:
+        others = [each for each in quirks if each != quirk]
+        assert case.body != made(dialect, others, monkeypatch).body
+
+
+def test_the_shapes_of_a_quirk_come_one_after_the_other() -> None:
+    body = make_chat_body(text="a b c d e f g h i j k l", quirks=["malformed"])
+    assert body.startswith(b"data: " + MALFORMED[0])
+    assert all(b"data: %b\n\n" % each in body for each in MALFORMED)
+    lines = make_chat_body(text="a b", quirks=["mixed_line_ends"])
+    assert {*re.findall(rb"\r\n|\r|\n", lines)} == {b"\r", b"\n", b"\r\n"}
+
+
+def test_a_number_behind_a_space_is_sent_as_a_number() -> None:
+    body = make_chat_body(text="take 12  eggs, 3", quirks=["numbers_for_text"])
+    assert [each for each in (12, 3) if b'"content":%d}' % each in body] == [12, 3]
+    with ChatStream(body) as stream:
+        assert stream.result().choices[0].message.content == "take 12  eggs, 3"
+    body = make_completions_body(text="7 of 9", quirks=["numbers_for_text"])
+    assert [each for each in (7, 9) if b'"text":%d,' % each in body] == [7, 9]
+
+
+@pytest.mark.parametrize(
+    ("passed", "told"),
+    [
+        ('{"q": [1, 2]}', True),
+        ("", True),
+        ("{}\n", True),
+        ("[1]", False),
+        ('{"q": NaN}', False),
+        ("{", False),
+    ],
+)
+def test_calls_have_one_index_where_their_end_tells_them_apart(passed: str, told: bool) -> None:
+    calls: list[Any] = [("f", passed), ("g", "any")]
+    body = make_chat_body(tool_calls=calls, quirks=["tools_index_zero"])
+    assert (body != make_chat_body(tool_calls=calls)) is told
+    with ChatStream(body) as stream:
+        found = stream.result().choices[0].message.tool_calls or []
+    assert [call.function and call.function.arguments for call in found] == [passed, "any"]
+
+
+def test_a_custom_call_does_not_tell_its_end() -> None:
+    calls: list[Any] = [{"type": "custom", "custom": {"name": "n", "input": "{}"}}, ("f", "{}")]
+    assert make_chat_body(tool_calls=calls, quirks=["tools_index_zero"]) == make_chat_body(tool_calls=calls)
+
+
+@pytest.mark.parametrize("quirk", ["cut", "error_payload", "error_event"])
+def test_a_made_body_breaks_off_in_the_middle(quirk: str) -> None:
+    text = "one two three four five six"
+    for body in (
+        make_chat_body(text=text, quirks=[quirk]),
+        make_completions_body(text=text, quirks=[quirk]),
+        make_responses_body(text=text, quirks=[quirk]),
+    ):
+        assert b'" two"' in body
+        assert b'" six"' not in body
 
 
 @pytest.mark.parametrize("make", [make_chat_body, make_responses_body, make_completions_body])
@@ -359,6 +487,15 @@ class Dice:
 
     def split(self, text: str) -> list[str]:
         return list(text)
+
+    def stop(self, limit: int) -> int:
+        return self.below(limit)
+
+    def occurs(self, quirk: str, /) -> bool:
+        return self.chance()
+
+    def turn(self, quirk: str, shapes: int, /) -> int:
+        return self.below(shapes)
 
 
 CHAT_ANSWER: dict[str, Any] = {
@@ -421,12 +558,9 @@ RESPONSES_ITEMS: list[dict[str, Any]] = [
         "environment": None,
     },
 ]
-EACH_QUIRK = [
-    (name, quirk) for name in ("chat", "completions", "responses") for quirk in [None, *quirks_of(name)]
-]
 
 
-@pytest.mark.parametrize(("dialect", "quirk"), EACH_QUIRK)
+@pytest.mark.parametrize(("dialect", "quirk"), [*EACH_QUIRK, *((name, None) for name in MADE)])
 def test_whatever_a_server_decides_the_answer_comes_back(dialect: str, quirk: str | None) -> None:
     streams: dict[str, Any] = {
         "chat": stream_chat,

@@ -47,7 +47,7 @@ def stream(
     chunks = _chunks(answer, pieces_of, decisions, quirks, chunk_object)
     writer = Writer(decisions, quirks)
     error = None
-    stop = 1 + decisions.below(len(chunks)) if verdict is Verdict.FAILED else len(chunks)
+    stop = 1 + decisions.stop(len(chunks)) if verdict is Verdict.FAILED else len(chunks)
     for chunk in chunks[:stop]:
         writer.event(chunk)
     if verdict is Verdict.FAILED:
@@ -64,7 +64,7 @@ def stream(
     del writer.sent[sent:], writer.malformed[malformed:]
     if verdict is Verdict.TRUNCATED:
         first, last = writer.sent[0], writer.sent[_finished_at(chunks)]
-        writer.cut(first.whole + decisions.below(last.whole - first.whole))
+        writer.cut(first.whole + decisions.stop(last.whole - first.whole))
     elif "unterminated" in quirks:
         writer.leave_unterminated()
     return StreamCase(

@@ -48,7 +48,9 @@ def make_chat_body(
         model: The name of the model.
         id: The id of the completion.
         choices: The texts of further choices.
-        quirks: Names of `QUIRKS`: the shapes that the body has.
+        quirks: Names of `QUIRKS`: the shapes that the body has. Each is in it, wherever what the answer says
+            and the other quirks give it a place, and is the same each time; what ends the body early does so
+            in the middle.
 
     Raises:
         ValueError: A quirk is not known, or a call has no name or no arguments.
@@ -90,7 +92,9 @@ def _tool_call(call: ToolCall, number: int) -> dict[str, Any]:
 
 def _called(call: tuple[str, str | Mapping[str, Any]]) -> dict[str, str]:
     name, arguments = call
-    return {"name": name, "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)}
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+    return {"name": name, "arguments": arguments}
 
 
 def _check_call(call: ToolCall, called: Any, passed: str) -> None:
@@ -144,7 +148,9 @@ def make_responses_body(
         model: The name of the model.
         id: The id of the response.
         output: Further items, as the API's own JSON.
-        quirks: Names of `QUIRKS`: the shapes that the body has.
+        quirks: Names of `QUIRKS`: the shapes that the body has. Each is in it, wherever what the answer says
+            and the other quirks give it a place, and is the same each time; what ends the body early does so
+            in the middle.
 
     Raises:
         ValueError: A quirk or the status is not known, or a call has no name or no arguments.

@@ -72,7 +72,9 @@ QUIRKS: Final[dict[str, Quirk]] = {
     "tools_name_pieces": Quirk("the name comes in pieces", _CHAT, group="name"),
     "tools_whole": Quirk("a call in one delta", _CHAT, group="arguments"),
     "tools_arguments_object": Quirk(
-        "a call in one delta, its arguments an object; they become its JSON", _CHAT, group="arguments"
+        "a call in one delta; its arguments an object, where they are JSON without spaces",
+        _CHAT,
+        group="arguments",
     ),
     # -- Responses
     "no_created": Quirk("no `response.created`, nor any other beginning", _RESPONSES),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ssewire.events import Verdict
 from ssewire.testing.cases import StreamCase
-from ssewire.testing.chat import halved
+from ssewire.testing.chat import cut_text
 from ssewire.testing.chunks import ERROR
 from ssewire.testing.writer import NEXT_YEAR, Writer
 
@@ -69,7 +69,7 @@ class _Server:
             verdict = Verdict.FAILED
         body = [*self._beginning(), *self._output()]
         if verdict is Verdict.FAILED:
-            body = body[: self._decisions.below(len(body) + 1)]
+            body = body[: self._decisions.stop(len(body) + 1)]
         for event in body:
             self._send(event)
         error = None
@@ -87,7 +87,7 @@ class _Server:
         del writer.sent[sent:], writer.malformed[malformed:]
         if verdict is Verdict.TRUNCATED:
             first, last = writer.sent[0], writer.sent[-1]
-            writer.cut(first.whole + self._decisions.below(last.whole - first.whole))
+            writer.cut(first.whole + self._decisions.stop(last.whole - first.whole))
         elif "unterminated" in self._quirks:
             writer.leave_unterminated()
         return StreamCase(
@@ -120,6 +120,7 @@ class _Server:
         return {"type": f"response.{self._answer['status']}", "response": response}
 
     def _fail(self) -> None:
+        self._between()
         nested = {"type": "error", "error": ERROR} if self._decisions.chance() else {**ERROR, "type": "error"}
         if "error_payload" in self._quirks:
             self._writer.event({"error": ERROR})
@@ -130,15 +131,10 @@ class _Server:
         else:
             if self._decisions.chance():
                 self._writer.event(nested, "error")
-                self._quiet()
+                self._writer.quiet()  # nothing comes between an error and what explains it
             error = {name: ERROR[name] for name in ("code", "message")}
             failed = {**self._answer, "status": "failed", "output": [], "error": error, "usage": None}
-            self._send({"type": "response.failed", "response": failed})
-
-    def _quiet(self) -> None:
-        """Nothing comes between an error and what explains it."""
-        self._quirks = self._quirks - {"keepalives", "unknown_events"}
-        self._writer.quiet()
+            self._put({"type": "response.failed", "response": failed})
 
     def _output(self) -> list[Event]:
         """The events of all items, in one order; those of one item keep theirs."""
@@ -219,8 +215,7 @@ class _Server:
 
     def _text(self, event: str, name: str, text: str, about: dict[str, Any]) -> Iterator[Event]:
         """The deltas of a text, and its done event."""
-        pieces = [] if "no_deltas" in self._quirks else self._decisions.split(text)
-        for piece in halved(pieces) if "lone_halves" in self._quirks else pieces:
+        for piece in [] if "no_deltas" in self._quirks else cut_text(text, self._decisions, self._quirks):
             delta: Event = {"type": f"{event}.delta", **about, "delta": piece}
             if self._padded:
                 delta["obfuscation"] = "kQ8zz"[self._decisions.below(3) :]
@@ -231,11 +226,15 @@ class _Server:
 
     def _send(self, event: Event) -> None:
         """Write an event, with what may come before it."""
-        if "keepalives" in self._quirks and self._decisions.chance():
-            self._put({"type": "keepalive"})
-        if "unknown_events" in self._quirks and self._decisions.chance():
-            self._put({"type": "response.next_year.delta", "delta": ["?"]})
+        self._between()
         self._put(event)
+
+    def _between(self) -> None:
+        """Write the events that come between the others."""
+        if "keepalives" in self._quirks and self._decisions.occurs("keepalives"):
+            self._put({"type": "keepalive"})
+        if "unknown_events" in self._quirks and self._decisions.occurs("unknown_events"):
+            self._put({"type": "response.next_year.delta", "delta": ["?"]})
 
     def _put(self, event: Event) -> None:
         quirks = self._quirks

@@ -125,6 +125,15 @@ class _Drawn:
             at += size
         return [*pieces, text[at:]] if at < len(text) else pieces
 
+    def stop(self, limit: int) -> int:
+        return self.below(limit)
+
+    def occurs(self, _quirk: str, /) -> bool:
+        return self.chance()
+
+    def turn(self, _quirk: str, shapes: int, /) -> int:
+        return self.below(shapes)
+
 
 _MAX_PIECES: Final = 12
 _one_in_four = st.sampled_from((False, False, False, True))
