@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import httpx2
+import hypothesis
 import msgspec
 import pytest
 
@@ -30,6 +31,8 @@ from ssewire.responses import FunctionCall
 from ssewire.testing import (
     QUIRKS,
     Body,
+    StreamCase,
+    chat_streams,
     check_answer,
     cut,
     event_by_event,
@@ -45,6 +48,7 @@ from ssewire.testing import (
 )
 from ssewire.testing.chat import stream_chat
 from ssewire.testing.completions import stream_completions
+from ssewire.testing.quirks import compatible
 from ssewire.testing.responses import stream_responses
 from ssewire.testing.writer import BOM, MALFORMED
 
@@ -52,7 +56,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ssewire._dialects import DialectName
-    from ssewire.testing import StreamCase
 
 pytest_plugins = ["pytester"]
 
@@ -339,6 +342,42 @@ RICH: dict[DialectName, dict[str, Any]] = {
 """Answers that give each quirk a place."""
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "message"},
+        {"type": "message", "content": [{"type": "output_text", "text": "a b"}]},
+        {"type": "message", "content": [{"type": "output_text"}, {"type": "refusal"}, {"type": "next_year"}]},
+        {"type": "reasoning"},
+        {"type": "reasoning", "encrypted_content": "gAAA", "summary": None},
+        {"type": "reasoning", "summary": [{"type": "summary_text"}], "content": [{"type": "reasoning_text"}]},
+        {"type": "function_call", "name": "f"},
+        {"type": "code_interpreter_call", "code": None},
+        {"type": "apply_patch_call"},
+        {"type": "apply_patch_call", "operation": {"type": "delete_file", "path": "a.py"}},
+        {"type": "shell_call"},
+        {"type": "shell_call", "action": {"max_output_length": None}},
+        {"type": "web_search_call", "action": None},
+    ],
+    ids=str,
+)
+def test_an_item_may_leave_out_what_it_does_not_say(item: dict[str, Any]) -> None:
+    with ResponsesStream(make_responses_body(output=[item])) as stream:
+        (found,) = stream.result().output
+        assert stream.compare() == []
+    assert found.type == item["type"]
+    with ResponsesStream(make_responses_body(output=[item], quirks=["empty_output"])) as stream:
+        assert stream.result().output == [found]
+
+
+@pytest.mark.parametrize(
+    "item", [{}, {"type": "message", "content": "text"}, {"type": "reasoning", "summary": [{"text": "a"}]}]
+)
+def test_an_item_without_a_type_is_refused(item: Any) -> None:
+    with pytest.raises(ValueError, match="an item has a type, and so has each of its parts: "):
+        make_responses_body(output=[item])
+
+
 def test_quirks_are_turned_on_by_name() -> None:
     assert b"data:{" in make_chat_body(text="a", quirks=["no_space"])
     assert b"\r\n\r\n" in make_completions_body(text="a", quirks=["crlf"])
@@ -356,10 +395,41 @@ def test_quirks_are_turned_on_by_name() -> None:
         assert [each.kind for each in stream.diagnostics] == ["late_delta"]
 
 
-def test_of_a_group_of_quirks_the_first_is_taken() -> None:
-    body = make_chat_body(text="a", quirks=["cr", "crlf"])
-    assert b"\r\n" in body
-    assert body.count(b"\r") == body.count(b"\n")
+@pytest.mark.parametrize(
+    ("make", "quirks"),
+    [
+        (make_chat_body, ["cr", "crlf"]),
+        (make_chat_body, ["no_done", "error_payload"]),
+        (make_completions_body, ["done_variants", "no_done"]),
+        (make_chat_body, ["tools_id_changes", "tools_name_repeated"]),
+        (make_chat_body, ["tools_whole", "bom", "tools_name_pieces"]),
+        (make_responses_body, ["lone_halves", "no_deltas"]),
+    ],
+)
+def test_quirks_that_contradict_each_other_are_refused_by_name(make: Any, quirks: list[str]) -> None:
+    with pytest.raises(ValueError, match="only one of the quirks") as caught:
+        make(text="a", quirks=quirks)
+    assert all(name in str(caught.value) for name in quirks if name != "bom")
+
+
+def test_of_quirks_that_contradict_each_other_a_strategy_takes_the_first() -> None:
+    assert compatible(["cr", "bom", "crlf", "cut", "no_space"]) == {"cr", "bom", "cut", "no_space"}
+    assert compatible(["tools_id_changes", "tools_without_index"]) == {"tools_id_changes"}
+    assert compatible(["tools_without_index", "tools_id_changes"]) == {"tools_without_index"}
+    assert all(other in QUIRKS for quirk in QUIRKS.values() for other in quirk.without)
+
+
+@hypothesis.given(chat_streams(quirks=["cr", "crlf", "tools_whole", "malformed"]))
+def test_each_stream_is_drawn_with_some_of_the_quirks(case: StreamCase) -> None:
+    assert case.quirks
+    assert case.quirks < {"cr", "crlf", "tools_whole", "malformed"}
+    assert (b"\r" in case.body) is bool(case.quirks & {"cr", "crlf"})
+
+
+@pytest.mark.parametrize("make", [make_chat_body, make_responses_body, make_completions_body, chat_streams])
+def test_a_text_is_no_list_of_quirks(make: Any) -> None:
+    with pytest.raises(TypeError, match="quirks are a list of names, not the text 'no_done'"):
+        make(quirks="no_done")
 
 
 EACH_QUIRK = [(name, quirk) for name in MADE for quirk in quirks_of(name)]

@@ -163,9 +163,6 @@ def _tool_calls(
     """The deltas of each call."""
     if not all(_tells_its_end(call) for call in calls[:-1]):
         quirks = quirks - {"tools_index_zero"}
-    if quirks & {"tools_without_index", "tools_name_repeated"}:
-        # Another id alone, or with a name, may be another call.
-        quirks = quirks - {"tools_id_changes"}
     return [_tool_call(call, number, quirks, split) for number, call in enumerate(calls)]
 
 

@@ -160,21 +160,21 @@ class _Server:
         for state in PROGRESS.get(kind, ())[:2]:
             yield {"type": f"response.{kind}.{state}", **about}
         if kind == "message":
-            for at, part in enumerate(item["content"]):
+            for at, part in enumerate(item.get("content") or ()):
                 yield from self._part(part, {**about, "content_index": at})
         elif kind == "reasoning":
-            for at, part in enumerate(item["summary"]):
+            for at, part in enumerate(item.get("summary") or ()):
                 yield from self._summary(part, {**about, "summary_index": at})
             for at, part in enumerate(item.get("content") or ()):
                 yield from self._part(part, {**about, "content_index": at})
         elif kind in GROWING:
             name, events = GROWING[kind]
-            yield from self._text(f"response.{events}", name, item[name], about)
+            yield from self._text(f"response.{events}", name, item.get(name), about)
         elif kind == "apply_patch_call":
-            diff = item["operation"]["diff"]
+            diff = (item.get("operation") or {}).get("diff")
             yield from self._text("response.apply_patch_call_operation_diff", "diff", diff, about)
         elif kind == "shell_call":
-            for at, command in enumerate(item["action"]["commands"]):
+            for at, command in enumerate((item.get("action") or {}).get("commands") or ()):
                 place = {"output_index": index, "command_index": at}
                 if "no_added" not in self._quirks:
                     yield {"type": "response.shell_call_command.added", **place, "command": ""}
@@ -189,32 +189,36 @@ class _Server:
         if "no_added" not in self._quirks:
             yield {"type": "response.content_part.added", **about, "part": _skeleton(part)}
         if part["type"] == "refusal":
-            yield from self._text("response.refusal", "refusal", part["refusal"], about)
+            yield from self._text("response.refusal", "refusal", part.get("refusal"), about)
         elif part["type"] == "reasoning_text":
-            yield from self._text("response.reasoning_text", "text", part["text"], about)
-        else:
-            events = list(self._text("response.output_text", "text", part["text"], about))
-            logprobs = list(part["logprobs"])
-            events[-1]["logprobs"] = logprobs
-            for event in events[:-1]:
-                last = event is events[-2]
-                event["logprobs"], logprobs = (logprobs, []) if last else (logprobs[:1], logprobs[1:])
-            for at, annotation in enumerate(part["annotations"]):
-                added = {"type": "response.output_text.annotation.added", **about}
-                added |= {"annotation_index": at, "annotation": annotation}
-                events.insert(self._decisions.below(len(events)), added)
-            # Annotations go by their index, so they may come in any order, but before the text is done.
-            yield from events
+            yield from self._text("response.reasoning_text", "text", part.get("text"), about)
+        elif part["type"] == "output_text":
+            yield from self._output_text(part, about)
         yield {"type": "response.content_part.done", **about, "part": part}
+
+    def _output_text(self, part: dict[str, Any], about: dict[str, Any]) -> Iterator[Event]:
+        *deltas, done = self._text("response.output_text", "text", part.get("text") or "", about)
+        logprobs = part.get("logprobs") or []
+        done["logprobs"] = logprobs
+        for at, delta in enumerate(deltas):
+            delta["logprobs"] = logprobs[at:] if delta is deltas[-1] else logprobs[at : at + 1]
+        for at, annotation in enumerate(part.get("annotations") or ()):
+            added = {"type": "response.output_text.annotation.added", **about}
+            added |= {"annotation_index": at, "annotation": annotation}
+            deltas.insert(self._decisions.below(len(deltas) + 1), added)
+        # Annotations go by their index, so they may come in any order, but before the text is done.
+        yield from [*deltas, done]
 
     def _summary(self, part: dict[str, Any], about: dict[str, Any]) -> Iterator[Event]:
         if "no_added" not in self._quirks:
             yield {"type": "response.reasoning_summary_part.added", **about, "part": _skeleton(part)}
-        yield from self._text("response.reasoning_summary_text", "text", part["text"], about)
+        yield from self._text("response.reasoning_summary_text", "text", part.get("text"), about)
         yield {"type": "response.reasoning_summary_part.done", **about, "part": part}
 
-    def _text(self, event: str, name: str, text: str, about: dict[str, Any]) -> Iterator[Event]:
-        """The deltas of a text, and its done event."""
+    def _text(self, event: str, name: str, text: str | None, about: dict[str, Any]) -> Iterator[Event]:
+        """The deltas of a text, and its done event; nothing where there is no text."""
+        if text is None:
+            return
         for piece in [] if "no_deltas" in self._quirks else cut_text(text, self._decisions, self._quirks):
             delta: Event = {"type": f"{event}.delta", **about, "delta": piece}
             if self._padded:
@@ -275,8 +279,7 @@ def _skeleton(thing: dict[str, Any]) -> dict[str, Any]:
             begun[name] = []
     if "status" in begun:
         begun["status"] = "in_progress"
-    if "operation" in begun:
-        begun["operation"] = {**begun["operation"], "diff": ""}
-    if "action" in begun and "commands" in begun["action"]:
-        begun["action"] = {**begun["action"], "commands": []}
+    for name, growing, nothing in (("operation", "diff", ""), ("action", "commands", [])):
+        if growing in (begun.get(name) or ()):
+            begun[name] = {**begun[name], growing: nothing}
     return begun
