@@ -44,7 +44,8 @@ def ssewire_client() -> Iterator[Callable[..., Any]]:
     """A function that makes a client whose requests are answered with bodies, one after the other.
 
     `ssewire_client(*bodies, client=httpx.Client, status=200, headers=None)`: a body is bytes or a `Body`, and
-    the last one answers all further requests; `client` is a client class of httpx or httpx2, sync or async.
+    the last one answers all further requests; `client` is a client class of httpx or httpx2, or one derived
+    from theirs, sync or async.
     Sync clients are closed when the test ends.
     """
     from ssewire.testing import clients

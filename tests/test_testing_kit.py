@@ -219,6 +219,50 @@ def test_a_fake_client_may_be_async(module: Any) -> None:
     asyncio.run(main())
 
 
+class OwnClient(httpx.Client):
+    """As an application has one."""
+
+
+class OwnerClient(OwnClient):
+    pass
+
+
+class OwnAsyncClient(httpx2.AsyncClient):
+    pass
+
+
+@pytest.mark.parametrize("client", [OwnClient, OwnerClient])
+def test_a_fake_client_may_be_of_a_class_of_its_own(client: Any) -> None:
+    with fake_client(make_chat_body(text="first"), client=client) as made:
+        assert type(made) is client
+        with made.stream("POST", "https://fake/v1") as response, ChatStream(response) as stream:
+            assert "".join(stream.text()) == "first"
+
+
+def test_an_async_fake_client_may_be_of_a_class_of_its_own() -> None:
+    async def main() -> None:
+        async with fake_client(b"said", client=OwnAsyncClient) as made:
+            assert (await made.get("https://fake")).text == "said"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("client", [dict, "httpx.Client"])
+def test_what_is_no_class_of_clients_is_refused(client: Any) -> None:
+    with pytest.raises(TypeError, match="a client class of httpx or httpx2, or one derived from it, is nee"):
+        fake_client(b"", client=client)
+
+
+@pytest.mark.parametrize("module", [httpx, httpx2])
+@pytest.mark.parametrize("name", ["content-type", "Content-Type"])
+def test_a_given_header_replaces_the_usual_one(module: Any, name: str) -> None:
+    headers = {name: "text/html", "X-Other": "1"}
+    with fake_client(b"<html>", client=module.Client, headers=headers) as made:
+        found = made.get("https://fake").headers
+    assert found.get_list("content-type") == ["text/html"]
+    assert found["x-other"] == "1"
+
+
 def test_a_client_needs_a_body() -> None:
     with pytest.raises(ValueError, match="without a body"):
         fake_client()
@@ -679,9 +723,13 @@ def test_the_plugin_gives_clients_and_bodies(pytester: pytest.Pytester) -> None:
 
         opened = []
 
+        class Own(httpx.Client):
+            pass
+
         def test_client(ssewire_client):
             opened.append(ssewire_client(make_chat_body(text="hi")))
             ssewire_client(b"", client=httpx.AsyncClient)
+            assert ssewire_client(b"", client=Own).get("https://fake").status_code == 200
             with opened[0].stream("POST", "https://fake") as response:
                 assert "".join(ChatStream(response).text()) == "hi"
 
