@@ -745,6 +745,36 @@ def test_the_plugin_gives_clients_and_bodies(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*test_body?deep/two.sse?*", "*test_body?one.sse?*"])
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("", "ssewire_body needs the setting ssewire_corpus, which names no folder"),
+        ("ssewire_corpus = recordngs", "the setting ssewire_corpus names *recordngs, which is no folder"),
+        ("ssewire_corpus = one.sse", "the setting ssewire_corpus names *one.sse, which is no folder"),
+        (
+            "ssewire_corpus = recorded empty",
+            "the setting ssewire_corpus names *empty, which has no [*].sse file in it",
+        ),
+    ],
+)
+def test_a_corpus_without_a_body_is_an_error(pytester: pytest.Pytester, setting: str, message: str) -> None:
+    pytester.makeini(f"[pytest]\n{setting}\n")
+    body = make_chat_body(text="one")
+    (pytester.path / "one.sse").write_bytes(body)
+    (pytester.mkdir("recorded") / "one.sse").write_bytes(body)
+    (pytester.mkdir("empty") / "one.txt").write_bytes(body)
+    pytester.makepyfile("def test_body(ssewire_body): pass")
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"E *UsageError: {message}"])
+
+
+def test_a_corpus_is_asked_for_by_nobody_else(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nssewire_corpus = recordngs\n")
+    pytester.makepyfile("def test_client(ssewire_client): pass")
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
 def test_the_plugin_imports_nothing_before_it_is_used(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
