@@ -6,6 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
+import tracemalloc
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,10 @@ from ssewire.testing import (
 )
 from ssewire.testing.chat import stream_chat
 from ssewire.testing.completions import stream_completions
+from ssewire.testing.decisions import Steady
 from ssewire.testing.quirks import compatible
 from ssewire.testing.responses import stream_responses
-from ssewire.testing.writer import BOM, MALFORMED
+from ssewire.testing.writer import BOM, MALFORMED, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -582,6 +584,19 @@ def test_quirks_have_dialects_and_effects() -> None:
     assert "tools_whole" in quirks_of("chat")
     assert "tools_whole" not in quirks_of("responses")
     assert all(quirk.effect and quirk.dialects for quirk in QUIRKS.values())
+
+
+def test_an_event_costs_no_copy_of_what_was_written_before() -> None:
+    writer = Writer(Steady(), frozenset())
+    writer.body += bytes(2**20)
+    writer.event({})  # makes room for more
+    tracemalloc.start()
+    try:
+        writer.event({})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0 < peak < 2**16
 
 
 # -- every decision of a server -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -246,24 +247,24 @@ def _interleaved(
     apart = not all(call[0].get("index") for call in calls[1:])
     begun = 0
     deltas: list[dict[str, Any]] = []
-    channels = [list(channel) for channel in channels]
-    calls = [list(call) for call in calls]
+    texts = [deque(channel) for channel in channels]
+    waiting = [deque(call) for call in calls]
     while True:
-        ready = [channel for channel in channels if channel]
+        ready = [text for text in texts if text]
         # Calls are told apart by the order in which they begin.
-        of_calls = [call for at, call in enumerate(calls) if call and at <= begun]
+        of_calls = [call for at, call in enumerate(waiting) if call and at <= begun]
         if apart:
             of_calls = of_calls[:1]
         if not ready and not of_calls:
             return deltas
         chosen = decisions.below(len(ready) + len(of_calls))
         if chosen < len(ready):
-            delta = ready[chosen].pop(0)
+            delta = ready[chosen].popleft()
         else:
             call = of_calls[chosen - len(ready)]
-            if begun < len(calls) and call is calls[begun]:
+            if begun < len(waiting) and call is waiting[begun]:
                 begun += 1
-            delta = {"tool_calls": [call.pop(0)]}
+            delta = {"tool_calls": [call.popleft()]}
         if deltas and decisions.chance():
             # Several things may come at once: two fields, or two pieces of calls.
             if not delta.keys() & deltas[-1].keys():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
@@ -138,7 +139,7 @@ class _Server:
 
     def _output(self) -> list[Event]:
         """The events of all items, in one order; those of one item keep theirs."""
-        waiting = [list(self._item(item, at)) for at, item in enumerate(self._answer["output"])]
+        waiting = [deque(self._item(item, at)) for at, item in enumerate(self._answer["output"])]
         events: list[Event] = []
         begun = 0
         while any(waiting):
@@ -146,7 +147,7 @@ class _Server:
             ready = [at for at, each in enumerate(waiting[: begun + 1]) if each]
             chosen = ready[self._decisions.below(len(ready))]
             begun = max(begun, chosen + 1)
-            events.append(waiting[chosen].pop(0))
+            events.append(waiting[chosen].popleft())
         return events
 
     def _item(self, item: dict[str, Any], index: int) -> Iterator[Event]:

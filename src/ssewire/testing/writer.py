@@ -171,7 +171,7 @@ class Writer:
         self.mark(payload, name)
         sent.whole = self._last_line
         self.sent.append(sent)
-        if not self.body[: sent.whole].endswith(payload.rpartition(b"\n")[2]):
+        if not self.body.endswith(payload.rpartition(b"\n")[2], 0, sent.whole):
             self.barred.append((sent.start, sent.whole))  # its name, or a comment, stands behind its data
 
     def field(self, name: bytes, value: Any) -> None:
