@@ -448,6 +448,7 @@ def test_quirks_are_turned_on_by_name() -> None:
         (make_chat_body, ["no_done", "error_payload"]),
         (make_completions_body, ["done_variants", "no_done"]),
         (make_chat_body, ["tools_id_changes", "tools_name_repeated"]),
+        (make_chat_body, ["tools_id_changes", "tools_two_indexes"]),
         (make_chat_body, ["tools_whole", "bom", "tools_name_pieces"]),
         (make_responses_body, ["lone_halves", "no_deltas"]),
     ],

@@ -72,7 +72,7 @@ QUIRKS: Final[dict[str, Quirk]] = {
         "each delta of a call has another id; the first is the call's",
         _CHAT,
         group="id",
-        without=("tools_without_index", "tools_name_repeated"),  # it may be another call
+        without=("tools_without_index", "tools_two_indexes", "tools_name_repeated"),
     ),
     "tools_id_repeated": Quirk("each delta of a call repeats id and type", _CHAT, group="id"),
     "tools_name_repeated": Quirk("each delta of a call repeats the name", _CHAT, group="name"),
