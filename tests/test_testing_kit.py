@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
+import tracemalloc
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import httpx2
+import hypothesis
 import msgspec
 import pytest
 
@@ -29,12 +32,15 @@ from ssewire.responses import FunctionCall
 from ssewire.testing import (
     QUIRKS,
     Body,
+    StreamCase,
+    chat_streams,
     check_answer,
     cut,
     event_by_event,
     every_cutting,
     fake_client,
     in_reads_of,
+    make,
     make_chat_body,
     make_completions_body,
     make_responses_body,
@@ -43,8 +49,15 @@ from ssewire.testing import (
 )
 from ssewire.testing.chat import stream_chat
 from ssewire.testing.completions import stream_completions
+from ssewire.testing.decisions import Steady
+from ssewire.testing.quirks import compatible
 from ssewire.testing.responses import stream_responses
-from ssewire.testing.writer import BOM
+from ssewire.testing.writer import BOM, MALFORMED, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ssewire._dialects import DialectName
 
 pytest_plugins = ["pytester"]
 
@@ -208,6 +221,50 @@ def test_a_fake_client_may_be_async(module: Any) -> None:
     asyncio.run(main())
 
 
+class OwnClient(httpx.Client):
+    """As an application has one."""
+
+
+class OwnerClient(OwnClient):
+    pass
+
+
+class OwnAsyncClient(httpx2.AsyncClient):
+    pass
+
+
+@pytest.mark.parametrize("client", [OwnClient, OwnerClient])
+def test_a_fake_client_may_be_of_a_class_of_its_own(client: Any) -> None:
+    with fake_client(make_chat_body(text="first"), client=client) as made:
+        assert type(made) is client
+        with made.stream("POST", "https://fake/v1") as response, ChatStream(response) as stream:
+            assert "".join(stream.text()) == "first"
+
+
+def test_an_async_fake_client_may_be_of_a_class_of_its_own() -> None:
+    async def main() -> None:
+        async with fake_client(b"said", client=OwnAsyncClient) as made:
+            assert (await made.get("https://fake")).text == "said"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("client", [dict, "httpx.Client"])
+def test_what_is_no_class_of_clients_is_refused(client: Any) -> None:
+    with pytest.raises(TypeError, match="a client class of httpx or httpx2, or one derived from it, is nee"):
+        fake_client(b"", client=client)
+
+
+@pytest.mark.parametrize("module", [httpx, httpx2])
+@pytest.mark.parametrize("name", ["content-type", "Content-Type"])
+def test_a_given_header_replaces_the_usual_one(module: Any, name: str) -> None:
+    headers = {name: "text/html", "X-Other": "1"}
+    with fake_client(b"<html>", client=module.Client, headers=headers) as made:
+        found = made.get("https://fake").headers
+    assert found.get_list("content-type") == ["text/html"]
+    assert found["x-other"] == "1"
+
+
 def test_a_client_needs_a_body() -> None:
     with pytest.raises(ValueError, match="without a body"):
         fake_client()
@@ -251,15 +308,16 @@ def test_a_made_chat_body_says_what_it_is_told() -> None:
 @pytest.mark.parametrize("arguments", ['{"q": 1}', {"q": 1}], ids=["text", "meaning"])
 def test_of_a_made_call_its_name_and_arguments_are_enough(arguments: Any) -> None:
     calls: list[Any] = [("f", arguments), ["f", arguments]]
-    named = {"name": "f", "arguments": '{"q": 1}'}
+    wanted = arguments if isinstance(arguments, str) else '{"q":1}'
+    named = {"name": "f", "arguments": wanted}
     with ChatStream(make_chat_body(tool_calls=[*calls, {"function": named}])) as stream:
         made = stream.result().choices[0].message.tool_calls or []
         assert [(call.id, call.type) for call in made] == [(f"call_{at}", "function") for at in range(3)]
-        assert [call.function and call.function.arguments for call in made] == ['{"q": 1}'] * 3
+        assert [call.function and call.function.arguments for call in made] == [wanted] * 3
     with ResponsesStream(make_responses_body(tool_calls=[*calls, named])) as stream:
         output: list[Any] = stream.result().output
         assert [item.call_id for item in output] == ["call_0", "call_1", "call_2"]
-        assert [item.arguments for item in output] == ['{"q": 1}'] * 3
+        assert [item.arguments for item in output] == [wanted] * 3
 
 
 @pytest.mark.parametrize(
@@ -307,6 +365,65 @@ def test_a_made_responses_body_says_what_it_is_told() -> None:
         assert stream.result().incomplete_details is not None
 
 
+MADE: dict[DialectName, tuple[Callable[..., bytes], Callable[..., StreamCase]]] = {
+    "chat": (make_chat_body, stream_chat),
+    "completions": (make_completions_body, stream_completions),
+    "responses": (make_responses_body, stream_responses),
+}
+"""Each function that makes bodies, and what it streams them with."""
+TEXT = "12 w\U0001f600rds, \ufffd and 3 more"
+CALLS = [("look_up", {"q": "x \U0001f600", "n": [1]}), ("run", {"b": 2})]
+USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+RICH: dict[DialectName, dict[str, Any]] = {
+    "chat": {
+        "text": TEXT,
+        "reasoning": "hm hm",
+        "tool_calls": CALLS,
+        "usage": USAGE,
+        "choices": ["another one"],
+    },
+    "completions": {"text": TEXT, "usage": USAGE},
+    "responses": {"text": TEXT, "reasoning": "hm hm", "tool_calls": CALLS},
+}
+"""Answers that give each quirk a place."""
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "message"},
+        {"type": "message", "content": [{"type": "output_text", "text": "a b"}]},
+        {"type": "message", "content": [{"type": "output_text"}, {"type": "refusal"}, {"type": "next_year"}]},
+        {"type": "reasoning"},
+        {"type": "reasoning", "encrypted_content": "gAAA", "summary": None},
+        {"type": "reasoning", "summary": [{"type": "summary_text"}], "content": [{"type": "reasoning_text"}]},
+        {"type": "function_call", "name": "f"},
+        {"type": "code_interpreter_call", "code": None},
+        {"type": "apply_patch_call"},
+        {"type": "apply_patch_call", "operation": {"type": "delete_file", "path": "a.py"}},
+        {"type": "shell_call"},
+        {"type": "shell_call", "action": {"max_output_length": None}},
+        {"type": "web_search_call", "action": None},
+    ],
+    ids=str,
+)
+def test_an_item_may_leave_out_what_it_does_not_say(item: dict[str, Any]) -> None:
+    with ResponsesStream(make_responses_body(output=[item])) as stream:
+        (found,) = stream.result().output
+        assert stream.compare() == []
+    assert found.type == item["type"]
+    with ResponsesStream(make_responses_body(output=[item], quirks=["empty_output"])) as stream:
+        assert stream.result().output == [found]
+
+
+@pytest.mark.parametrize(
+    "item", [{}, {"type": "message", "content": "text"}, {"type": "reasoning", "summary": [{"text": "a"}]}]
+)
+def test_an_item_without_a_type_is_refused(item: Any) -> None:
+    with pytest.raises(ValueError, match="an item has a type, and so has each of its parts: "):
+        make_responses_body(output=[item])
+
+
 def test_quirks_are_turned_on_by_name() -> None:
     assert b"data:{" in make_chat_body(text="a", quirks=["no_space"])
     assert b"\r\n\r\n" in make_completions_body(text="a", quirks=["crlf"])
@@ -324,10 +441,138 @@ def test_quirks_are_turned_on_by_name() -> None:
         assert [each.kind for each in stream.diagnostics] == ["late_delta"]
 
 
-def test_of_a_group_of_quirks_the_first_is_taken() -> None:
-    body = make_chat_body(text="a", quirks=["cr", "crlf"])
-    assert b"\r\n" in body
-    assert body.count(b"\r") == body.count(b"\n")
+@pytest.mark.parametrize(
+    ("make", "quirks"),
+    [
+        (make_chat_body, ["cr", "crlf"]),
+        (make_chat_body, ["no_done", "error_payload"]),
+        (make_completions_body, ["done_variants", "no_done"]),
+        (make_chat_body, ["tools_id_changes", "tools_name_repeated"]),
+        (make_chat_body, ["tools_id_changes", "tools_two_indexes"]),
+        (make_chat_body, ["tools_whole", "bom", "tools_name_pieces"]),
+        (make_responses_body, ["lone_halves", "no_deltas"]),
+    ],
+)
+def test_quirks_that_contradict_each_other_are_refused_by_name(make: Any, quirks: list[str]) -> None:
+    with pytest.raises(ValueError, match="only one of the quirks") as caught:
+        make(text="a", quirks=quirks)
+    assert all(name in str(caught.value) for name in quirks if name != "bom")
+
+
+def test_of_quirks_that_contradict_each_other_a_strategy_takes_the_first() -> None:
+    assert compatible(["cr", "bom", "crlf", "cut", "no_space"]) == {"cr", "bom", "cut", "no_space"}
+    assert compatible(["tools_id_changes", "tools_without_index"]) == {"tools_id_changes"}
+    assert compatible(["tools_without_index", "tools_id_changes"]) == {"tools_without_index"}
+    assert all(other in QUIRKS for quirk in QUIRKS.values() for other in quirk.without)
+
+
+@hypothesis.given(chat_streams(quirks=["cr", "crlf", "tools_whole", "malformed"]))
+def test_each_stream_is_drawn_with_some_of_the_quirks(case: StreamCase) -> None:
+    assert case.quirks
+    assert case.quirks < {"cr", "crlf", "tools_whole", "malformed"}
+    assert (b"\r" in case.body) is bool(case.quirks & {"cr", "crlf"})
+
+
+@pytest.mark.parametrize("make", [make_chat_body, make_responses_body, make_completions_body, chat_streams])
+def test_a_text_is_no_list_of_quirks(make: Any) -> None:
+    with pytest.raises(TypeError, match="quirks are a list of names, not the text 'no_done'"):
+        make(quirks="no_done")
+
+
+EACH_QUIRK = [(name, quirk) for name in MADE for quirk in quirks_of(name)]
+
+
+def made(dialect: DialectName, quirks: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> StreamCase:
+    """What a make function makes of a rich answer, with what it means."""
+    function, stream = MADE[dialect]
+    cases: list[StreamCase] = []
+
+    def keep(*arguments: Any) -> StreamCase:
+        cases.append(stream(*arguments))
+        return cases[-1]
+
+    monkeypatch.setattr(make, stream.__name__, keep)
+    body = function(**RICH[dialect], quirks=quirks)
+    assert body == cases[0].body
+    return cases[0]
+
+
+@pytest.mark.parametrize(("dialect", "quirk"), EACH_QUIRK)
+def test_a_quirk_that_is_asked_for_is_in_the_body_and_the_answer_comes_back(
+    dialect: DialectName, quirk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = made(dialect, [quirk], monkeypatch)
+    assert case.body != made(dialect, [], monkeypatch).body
+    assert case.body == made(dialect, [quirk], monkeypatch).body
+    assert bool(case.malformed) is (quirk == "malformed")
+    check_answer(case)
+
+
+@pytest.mark.parametrize("dialect", MADE)
+def test_what_quirks_add_comes_beside_what_others_add(
+    dialect: DialectName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = ["control_blocks", "heartbeats", "malformed", "mixed_line_ends", "keepalives", "unknown_events"]
+    quirks = [each for each in added if each in quirks_of(dialect)]
+    case = made(dialect, quirks, monkeypatch)
+    check_answer(case)
+    for quirk in quirks:
+        others = [each for each in quirks if each != quirk]
+        assert case.body != made(dialect, others, monkeypatch).body
+
+
+def test_the_shapes_of_a_quirk_come_one_after_the_other() -> None:
+    body = make_chat_body(text="a b c d e f g h i j k l", quirks=["malformed"])
+    assert body.startswith(b"data: " + MALFORMED[0])
+    assert all(b"data: %b\n\n" % each in body for each in MALFORMED)
+    lines = make_chat_body(text="a b", quirks=["mixed_line_ends"])
+    assert {*re.findall(rb"\r\n|\r|\n", lines)} == {b"\r", b"\n", b"\r\n"}
+
+
+def test_a_number_behind_a_space_is_sent_as_a_number() -> None:
+    body = make_chat_body(text="take 12  eggs, 3", quirks=["numbers_for_text"])
+    assert [each for each in (12, 3) if b'"content":%d}' % each in body] == [12, 3]
+    with ChatStream(body) as stream:
+        assert stream.result().choices[0].message.content == "take 12  eggs, 3"
+    body = make_completions_body(text="7 of 9", quirks=["numbers_for_text"])
+    assert [each for each in (7, 9) if b'"text":%d,' % each in body] == [7, 9]
+
+
+@pytest.mark.parametrize(
+    ("passed", "told"),
+    [
+        ('{"q": [1, 2]}', True),
+        ("", True),
+        ("{}\n", True),
+        ("[1]", False),
+        ('{"q": NaN}', False),
+        ("{", False),
+    ],
+)
+def test_calls_have_one_index_where_their_end_tells_them_apart(passed: str, told: bool) -> None:
+    calls: list[Any] = [("f", passed), ("g", "any")]
+    body = make_chat_body(tool_calls=calls, quirks=["tools_index_zero"])
+    assert (body != make_chat_body(tool_calls=calls)) is told
+    with ChatStream(body) as stream:
+        found = stream.result().choices[0].message.tool_calls or []
+    assert [call.function and call.function.arguments for call in found] == [passed, "any"]
+
+
+def test_a_custom_call_does_not_tell_its_end() -> None:
+    calls: list[Any] = [{"type": "custom", "custom": {"name": "n", "input": "{}"}}, ("f", "{}")]
+    assert make_chat_body(tool_calls=calls, quirks=["tools_index_zero"]) == make_chat_body(tool_calls=calls)
+
+
+@pytest.mark.parametrize("quirk", ["cut", "error_payload", "error_event"])
+def test_a_made_body_breaks_off_in_the_middle(quirk: str) -> None:
+    text = "one two three four five six"
+    for body in (
+        make_chat_body(text=text, quirks=[quirk]),
+        make_completions_body(text=text, quirks=[quirk]),
+        make_responses_body(text=text, quirks=[quirk]),
+    ):
+        assert b'" two"' in body
+        assert b'" six"' not in body
 
 
 @pytest.mark.parametrize("make", [make_chat_body, make_responses_body, make_completions_body])
@@ -340,6 +585,19 @@ def test_quirks_have_dialects_and_effects() -> None:
     assert "tools_whole" in quirks_of("chat")
     assert "tools_whole" not in quirks_of("responses")
     assert all(quirk.effect and quirk.dialects for quirk in QUIRKS.values())
+
+
+def test_an_event_costs_no_copy_of_what_was_written_before() -> None:
+    writer = Writer(Steady(), frozenset())
+    writer.body += bytes(2**20)
+    writer.event({})  # makes room for more
+    tracemalloc.start()
+    try:
+        writer.event({})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0 < peak < 2**16
 
 
 # -- every decision of a server -----------------------------------------------------------------------------
@@ -359,6 +617,15 @@ class Dice:
 
     def split(self, text: str) -> list[str]:
         return list(text)
+
+    def stop(self, limit: int) -> int:
+        return self.below(limit)
+
+    def occurs(self, quirk: str, /) -> bool:
+        return self.chance()
+
+    def turn(self, quirk: str, shapes: int, /) -> int:
+        return self.below(shapes)
 
 
 CHAT_ANSWER: dict[str, Any] = {
@@ -421,12 +688,9 @@ RESPONSES_ITEMS: list[dict[str, Any]] = [
         "environment": None,
     },
 ]
-EACH_QUIRK = [
-    (name, quirk) for name in ("chat", "completions", "responses") for quirk in [None, *quirks_of(name)]
-]
 
 
-@pytest.mark.parametrize(("dialect", "quirk"), EACH_QUIRK)
+@pytest.mark.parametrize(("dialect", "quirk"), [*EACH_QUIRK, *((name, None) for name in MADE)])
 def test_whatever_a_server_decides_the_answer_comes_back(dialect: str, quirk: str | None) -> None:
     streams: dict[str, Any] = {
         "chat": stream_chat,
@@ -475,9 +739,13 @@ def test_the_plugin_gives_clients_and_bodies(pytester: pytest.Pytester) -> None:
 
         opened = []
 
+        class Own(httpx.Client):
+            pass
+
         def test_client(ssewire_client):
             opened.append(ssewire_client(make_chat_body(text="hi")))
             ssewire_client(b"", client=httpx.AsyncClient)
+            assert ssewire_client(b"", client=Own).get("https://fake").status_code == 200
             with opened[0].stream("POST", "https://fake") as response:
                 assert "".join(ChatStream(response).text()) == "hi"
 
@@ -491,6 +759,36 @@ def test_the_plugin_gives_clients_and_bodies(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("-v")
     result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines(["*test_body?deep/two.sse?*", "*test_body?one.sse?*"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("", "ssewire_body needs the setting ssewire_corpus, which names no folder"),
+        ("ssewire_corpus = recordngs", "the setting ssewire_corpus names *recordngs, which is no folder"),
+        ("ssewire_corpus = one.sse", "the setting ssewire_corpus names *one.sse, which is no folder"),
+        (
+            "ssewire_corpus = recorded empty",
+            "the setting ssewire_corpus names *empty, which has no [*].sse file in it",
+        ),
+    ],
+)
+def test_a_corpus_without_a_body_is_an_error(pytester: pytest.Pytester, setting: str, message: str) -> None:
+    pytester.makeini(f"[pytest]\n{setting}\n")
+    body = make_chat_body(text="one")
+    (pytester.path / "one.sse").write_bytes(body)
+    (pytester.mkdir("recorded") / "one.sse").write_bytes(body)
+    (pytester.mkdir("empty") / "one.txt").write_bytes(body)
+    pytester.makepyfile("def test_body(ssewire_body): pass")
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"E *UsageError: {message}"])
+
+
+def test_a_corpus_is_asked_for_by_nobody_else(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nssewire_corpus = recordngs\n")
+    pytester.makepyfile("def test_client(ssewire_client): pass")
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 def test_the_plugin_imports_nothing_before_it_is_used(pytester: pytest.Pytester) -> None:

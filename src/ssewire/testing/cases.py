@@ -50,7 +50,8 @@ class StreamCase:
         verdict: How the stream ends, or None where the case does not say.
         error: What the provider's error says, for a stream that has one.
         malformed: How many events do not decode; reading the rest takes `malformed="skip"`.
-        quirks: The names of the shapes that the stream has.
+        quirks: The names of the shapes that the stream was drawn with. One that the answer gives no place is
+            not in the body; nor are, now and then, those of which it is drawn how often they come.
         hostile: Something is in it that no server should send.
     """
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire.testing import chunks
@@ -30,7 +32,7 @@ def stream_chat(
 def pieces_of(choice: dict[str, Any], decisions: Decisions, quirks: AbstractSet[str]) -> list[dict[str, Any]]:
     """The pieces in which a choice comes."""
     message = choice["message"]
-    split = _splitter(decisions, quirks)
+    split = partial(cut_text, decisions=decisions, quirks=quirks)
     channels: list[list[dict[str, Any]]] = [
         [{name: piece} for piece in _texts(message[name], split, decisions)]
         for name in TEXT_FIELDS
@@ -98,14 +100,26 @@ def _finish(choice: dict[str, Any], quirks: AbstractSet[str]) -> list[dict[str, 
 # -- texts -----------------------------------------------------------------------------------------------
 
 
-def _splitter(decisions: Decisions, quirks: AbstractSet[str]) -> Callable[[str], list[str]]:
-    """How texts are cut into deltas."""
-    if "lone_halves" not in quirks:
-        return decisions.split
-    return lambda text: list(halved(decisions.split(text)))
+def cut_text(text: str, decisions: Decisions, quirks: AbstractSet[str]) -> list[str]:
+    """Cut a text into deltas."""
+    pieces = decisions.split(text)
+    if "numbers_for_text" in quirks:
+        pieces = list(_numbered(pieces))
+    return list(_halved(pieces)) if "lone_halves" in quirks else pieces
 
 
-def halved(pieces: list[str]) -> Iterator[str]:
+def _numbered(pieces: list[str]) -> Iterator[str]:
+    """Pieces of a text, each number that has spaces before it cut off from them."""
+    for piece in pieces:
+        number = piece.lstrip()
+        if is_number(number) and number != piece:
+            yield piece.removesuffix(number)
+            yield number
+        else:
+            yield piece
+
+
+def _halved(pieces: list[str]) -> Iterator[str]:
     """Pieces of a text, each cut in the middle of its first character that is a surrogate pair."""
     for piece in pieces:
         at = next((at for at, char in enumerate(piece) if ord(char) > 0xFFFF), None)
@@ -148,13 +162,17 @@ def _tool_calls(
     split: Callable[[str], list[str]],
 ) -> list[list[dict[str, Any]]]:
     """The deltas of each call."""
-    if not all(is_plain_object(call.get("function", {}).get("arguments", "")) for call in calls):
-        # Calls of one index are told apart by the end of the JSON that is passed.
+    if not all(_tells_its_end(call) for call in calls[:-1]):
         quirks = quirks - {"tools_index_zero"}
-    if quirks & {"tools_without_index", "tools_name_repeated"}:
-        # Another id alone, or with a name, may be another call.
-        quirks = quirks - {"tools_id_changes"}
     return [_tool_call(call, number, quirks, split) for number, call in enumerate(calls)]
+
+
+def _tells_its_end(call: dict[str, Any]) -> bool:
+    """Whether a call is over before another one begins at its index: nothing is passed, or a JSON object."""
+    if call["type"] == "custom":
+        return False
+    passed = call["function"]["arguments"]
+    return passed == "" or isinstance(_meaning(passed), dict)
 
 
 def _tool_call(
@@ -200,11 +218,20 @@ def _index(number: int, place: int, quirks: AbstractSet[str]) -> int | None:
 
 def is_plain_object(text: str) -> bool:
     """Whether a text is an object as ssewire writes the arguments of a call that came as one."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return False
+    value = _meaning(text)
     return isinstance(value, dict) and text == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _meaning(text: str) -> Any:
+    """What a text means as JSON; None where it is none."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except ValueError:
+        return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 # -- order -----------------------------------------------------------------------------------------------
@@ -220,24 +247,24 @@ def _interleaved(
     apart = not all(call[0].get("index") for call in calls[1:])
     begun = 0
     deltas: list[dict[str, Any]] = []
-    channels = [list(channel) for channel in channels]
-    calls = [list(call) for call in calls]
+    texts = [deque(channel) for channel in channels]
+    waiting = [deque(call) for call in calls]
     while True:
-        ready = [channel for channel in channels if channel]
+        ready = [text for text in texts if text]
         # Calls are told apart by the order in which they begin.
-        of_calls = [call for at, call in enumerate(calls) if call and at <= begun]
+        of_calls = [call for at, call in enumerate(waiting) if call and at <= begun]
         if apart:
             of_calls = of_calls[:1]
         if not ready and not of_calls:
             return deltas
         chosen = decisions.below(len(ready) + len(of_calls))
         if chosen < len(ready):
-            delta = ready[chosen].pop(0)
+            delta = ready[chosen].popleft()
         else:
             call = of_calls[chosen - len(ready)]
-            if begun < len(calls) and call is calls[begun]:
+            if begun < len(waiting) and call is waiting[begun]:
                 begun += 1
-            delta = {"tool_calls": [call.pop(0)]}
+            delta = {"tool_calls": [call.popleft()]}
         if deltas and decisions.chance():
             # Several things may come at once: two fields, or two pieces of calls.
             if not delta.keys() & deltas[-1].keys():

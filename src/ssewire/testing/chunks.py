@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ def stream(
     chunks = _chunks(answer, pieces_of, decisions, quirks, chunk_object)
     writer = Writer(decisions, quirks)
     error = None
-    stop = 1 + decisions.below(len(chunks)) if verdict is Verdict.FAILED else len(chunks)
+    stop = 1 + decisions.stop(len(chunks)) if verdict is Verdict.FAILED else len(chunks)
     for chunk in chunks[:stop]:
         writer.event(chunk)
     if verdict is Verdict.FAILED:
@@ -64,7 +65,7 @@ def stream(
     del writer.sent[sent:], writer.malformed[malformed:]
     if verdict is Verdict.TRUNCATED:
         first, last = writer.sent[0], writer.sent[_finished_at(chunks)]
-        writer.cut(first.whole + decisions.below(last.whole - first.whole))
+        writer.cut(first.whole + decisions.stop(last.whole - first.whole))
     elif "unterminated" in quirks:
         writer.leave_unterminated()
     return StreamCase(
@@ -107,7 +108,7 @@ def _chunks(
     chunk_object: str,
 ) -> list[dict[str, Any]]:
     """The chunks in which an answer comes."""
-    waiting = [pieces_of(choice, decisions, quirks) for choice in answer["choices"]]
+    waiting = [deque(pieces_of(choice, decisions, quirks)) for choice in answer["choices"]]
     if "choices_disordered" in quirks:
         waiting.reverse()
     header = {name: answer[name] for name in ("id", "created", "model")} | {"object": chunk_object}
@@ -116,10 +117,10 @@ def _chunks(
     chunks: list[dict[str, Any]] = []
     while waiting := [pieces for pieces in waiting if pieces]:
         first = decisions.below(len(waiting))
-        choices = [waiting[first].pop(0)]
+        choices = [waiting[first].popleft()]
         if len(waiting) > 1 and decisions.chance():
             following = waiting[(first + 1) % len(waiting)]
-            choices += [following.pop(0)] if following else []
+            choices += [following.popleft()] if following else []
         chunk: dict[str, Any] = {**header, "choices": choices}
         if padded:
             chunk["obfuscation"] = "aZ9"[decisions.below(3) :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ssewire.testing import chunks
-from ssewire.testing.chat import halved, is_number
+from ssewire.testing.chat import cut_text, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -26,9 +26,7 @@ def stream_completions(
 def pieces_of(choice: dict[str, Any], decisions: Decisions, quirks: AbstractSet[str]) -> list[dict[str, Any]]:
     """The pieces in which a choice comes."""
     index = choice["index"]
-    texts: list[Any] = decisions.split(choice["text"]) or [""]
-    if "lone_halves" in quirks:
-        texts = list(halved(texts))
+    texts: list[Any] = cut_text(choice["text"], decisions, quirks) or [""]
     if "numbers_for_text" in quirks:
         texts = [int(text) if is_number(text) else text for text in texts]
     pieces: list[dict[str, Any]] = [{"index": index, "text": text, "finish_reason": None} for text in texts]

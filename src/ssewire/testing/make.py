@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ssewire.testing.chat import stream_chat
 from ssewire.testing.completions import stream_completions
 from ssewire.testing.decisions import Steady
-from ssewire.testing.quirks import check_names, compatible
+from ssewire.testing.quirks import check_compatible, check_names
 from ssewire.testing.responses import stream_responses
 
 if TYPE_CHECKING:
@@ -48,10 +48,13 @@ def make_chat_body(
         model: The name of the model.
         id: The id of the completion.
         choices: The texts of further choices.
-        quirks: Names of `QUIRKS`: the shapes that the body has.
+        quirks: Names of `QUIRKS`: the shapes that the body has. Each is in it, wherever what the answer says
+            and the other quirks give it a place, and is the same each time; what ends the body early does so
+            in the middle.
 
     Raises:
-        ValueError: A quirk is not known, or a call has no name or no arguments.
+        TypeError: `quirks` is a text.
+        ValueError: A quirk is not known or contradicts another, or a call has no name or no arguments.
     """
     calls = [_tool_call(call, number) for number, call in enumerate(tool_calls)]
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": refusal}
@@ -73,7 +76,7 @@ def make_chat_body(
     }
     if usage is not None:
         answer["usage"] = dict(usage)
-    names = compatible(check_names(quirks, "chat"))
+    names = check_compatible(check_names(quirks, "chat"))
     return stream_chat(answer, Steady(), names).body
 
 
@@ -90,7 +93,9 @@ def _tool_call(call: ToolCall, number: int) -> dict[str, Any]:
 
 def _called(call: tuple[str, str | Mapping[str, Any]]) -> dict[str, str]:
     name, arguments = call
-    return {"name": name, "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)}
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+    return {"name": name, "arguments": arguments}
 
 
 def _check_call(call: ToolCall, called: Any, passed: str) -> None:
@@ -114,7 +119,7 @@ def make_completions_body(
     answer["choices"] = [choice]
     if usage is not None:
         answer["usage"] = dict(usage)
-    names = compatible(check_names(quirks, "completions"))
+    names = check_compatible(check_names(quirks, "completions"))
     return stream_completions(answer, Steady(), names).body
 
 
@@ -144,10 +149,14 @@ def make_responses_body(
         model: The name of the model.
         id: The id of the response.
         output: Further items, as the API's own JSON.
-        quirks: Names of `QUIRKS`: the shapes that the body has.
+        quirks: Names of `QUIRKS`: the shapes that the body has. Each is in it, wherever what the answer says
+            and the other quirks give it a place, and is the same each time; what ends the body early does so
+            in the middle.
 
     Raises:
-        ValueError: A quirk or the status is not known, or a call has no name or no arguments.
+        TypeError: `quirks` is a text.
+        ValueError: A quirk or the status is not known, a quirk contradicts another, a call has no name or no
+            arguments, or an item or a part of one has no type.
     """
     if status not in ("completed", "incomplete"):
         raise ValueError(f"a made response is completed or incomplete, not {status!r}")
@@ -162,7 +171,7 @@ def make_responses_body(
     if content:
         items.append({"type": "message", "role": "assistant", "content": content})
     items += [_function_call(call, number) for number, call in enumerate(tool_calls)]
-    items += [dict(item) for item in output]
+    items += [_typed(item) for item in output]
     answer: dict[str, Any] = {
         "id": id,
         "object": "response",
@@ -184,8 +193,18 @@ def make_responses_body(
     }
     if usage is not None:
         answer["usage"] = dict(usage)
-    names = compatible(check_names(quirks, "responses"))
+    names = check_compatible(check_names(quirks, "responses"))
     return stream_responses(answer, Steady(), names).body
+
+
+def _typed(item: Mapping[str, Any]) -> dict[str, Any]:
+    parts: list[Any] = []
+    if item.get("type") in ("message", "reasoning"):
+        parts = [*(item.get("content") or ()), *(item.get("summary") or ())]
+    for each in (item, *parts):
+        if not isinstance(each, Mapping) or not each.get("type"):
+            raise ValueError(f"an item has a type, and so has each of its parts: {each!r}")
+    return dict(item)
 
 
 def _function_call(call: ToolCall, number: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,11 +19,14 @@ class Quirk(NamedTuple):
     dialects: tuple[DialectName, ...] = ("chat", "completions", "responses")
     group: str = ""
     """Of the quirks of one group a stream has at most one."""
+    without: tuple[str, ...] = ()
+    """Quirks of other groups that a stream does not have beside this one."""
 
 
 _CHUNKS: Final[tuple[DialectName, ...]] = ("chat", "completions")
 _CHAT: Final[tuple[DialectName, ...]] = ("chat",)
 _RESPONSES: Final[tuple[DialectName, ...]] = ("responses",)
+_SEVERAL_DELTAS: Final = ("tools_two_indexes", "tools_id_changes", "tools_name_pieces")
 
 QUIRKS: Final[dict[str, Quirk]] = {
     # -- the wire
@@ -65,14 +69,20 @@ QUIRKS: Final[dict[str, Quirk]] = {
     "tools_index_gaps": Quirk("indexes begin above 0 and leave gaps", _CHAT, group="index"),
     "tools_two_indexes": Quirk("a call goes on at another index, under its id", _CHAT, group="index"),
     "tools_id_changes": Quirk(
-        "each delta of a call has another id; the first is the call's", _CHAT, group="id"
+        "each delta of a call has another id; the first is the call's",
+        _CHAT,
+        group="id",
+        without=("tools_without_index", "tools_two_indexes", "tools_name_repeated"),
     ),
     "tools_id_repeated": Quirk("each delta of a call repeats id and type", _CHAT, group="id"),
     "tools_name_repeated": Quirk("each delta of a call repeats the name", _CHAT, group="name"),
     "tools_name_pieces": Quirk("the name comes in pieces", _CHAT, group="name"),
-    "tools_whole": Quirk("a call in one delta", _CHAT, group="arguments"),
+    "tools_whole": Quirk("a call in one delta", _CHAT, group="arguments", without=_SEVERAL_DELTAS),
     "tools_arguments_object": Quirk(
-        "a call in one delta, its arguments an object; they become its JSON", _CHAT, group="arguments"
+        "a call in one delta; its arguments an object, where they are JSON without spaces",
+        _CHAT,
+        group="arguments",
+        without=_SEVERAL_DELTAS,
     ),
     # -- Responses
     "no_created": Quirk("no `response.created`, nor any other beginning", _RESPONSES),
@@ -81,7 +91,7 @@ QUIRKS: Final[dict[str, Quirk]] = {
     "empty_output": Quirk(
         "the terminal event has an empty `output`; the items are those streamed", _RESPONSES
     ),
-    "no_deltas": Quirk("texts in their done events alone", _RESPONSES),
+    "no_deltas": Quirk("texts in their done events alone", _RESPONSES, without=("lone_halves",)),
     "late_deltas": Quirk("deltas for an item that is done; they add nothing", _RESPONSES),
     "no_sequence_numbers": Quirk("events without a number", _RESPONSES),
     "no_event_names": Quirk("events without an SSE name", _RESPONSES, group="type"),
@@ -90,7 +100,12 @@ QUIRKS: Final[dict[str, Quirk]] = {
     "unknown_events": Quirk("events of a type from next year", _RESPONSES),
     "unknown_items": Quirk("an item of a type from next year in the output", _RESPONSES),
     # -- how it ends
-    "no_done": Quirk("every finish reason, and no `[DONE]`: the verdict `no_done`", _CHUNKS, group="end"),
+    "no_done": Quirk(
+        "every finish reason, and no `[DONE]`: the verdict `no_done`",
+        _CHUNKS,
+        group="end",
+        without=("done_variants",),
+    ),
     "no_finish": Quirk("`[DONE]`, and a choice without a finish reason: `no_finish`", _CHUNKS, group="end"),
     "cut": Quirk("the body ends before the end was told: the verdict `truncated`", group="end"),
     "error_payload": Quirk('an event of `{"error": …}`: the verdict `failed`', group="end"),
@@ -115,8 +130,11 @@ def check_names(names: Iterable[str], dialect: DialectName) -> list[str]:
     """The names, each once and in order.
 
     Raises:
+        TypeError: They are a text.
         ValueError: One of them is none of the dialect's.
     """
+    if isinstance(names, str):
+        raise TypeError(f"quirks are a list of names, not the text {names!r}")
     wanted = set(names)
     known = quirks_of(dialect)
     if unknown := wanted.difference(known):
@@ -125,13 +143,29 @@ def check_names(names: Iterable[str], dialect: DialectName) -> list[str]:
 
 
 def compatible(names: Iterable[str]) -> frozenset[str]:
-    """Of the names of each group the first, and all that have no group."""
-    groups: set[str] = set()
+    """The names, without those that a stream does not have beside one before them."""
     found: list[str] = []
     for name in names:
-        group = QUIRKS[name].group
-        if group not in groups:
+        if not any(_apart(name, other) for other in found):
             found.append(name)
-        if group:
-            groups.add(group)
     return frozenset(found)
+
+
+def check_compatible(names: Iterable[str]) -> frozenset[str]:
+    """The names.
+
+    Raises:
+        ValueError: A stream does not have two of them at once.
+    """
+    found = list(names)
+    for one, other in combinations(found, 2):
+        if _apart(one, other):
+            raise ValueError(f"a stream has only one of the quirks {one} and {other}")
+    return frozenset(found)
+
+
+def _apart(one: str, other: str) -> bool:
+    """Whether a stream does not have two quirks at once."""
+    group = QUIRKS[one].group
+    same_group = group != "" and group == QUIRKS[other].group
+    return same_group or other in QUIRKS[one].without or one in QUIRKS[other].without

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from ssewire.events import Verdict
 from ssewire.testing.cases import StreamCase
-from ssewire.testing.chat import halved
+from ssewire.testing.chat import cut_text
 from ssewire.testing.chunks import ERROR
 from ssewire.testing.writer import NEXT_YEAR, Writer
 
@@ -69,7 +70,7 @@ class _Server:
             verdict = Verdict.FAILED
         body = [*self._beginning(), *self._output()]
         if verdict is Verdict.FAILED:
-            body = body[: self._decisions.below(len(body) + 1)]
+            body = body[: self._decisions.stop(len(body) + 1)]
         for event in body:
             self._send(event)
         error = None
@@ -87,7 +88,7 @@ class _Server:
         del writer.sent[sent:], writer.malformed[malformed:]
         if verdict is Verdict.TRUNCATED:
             first, last = writer.sent[0], writer.sent[-1]
-            writer.cut(first.whole + self._decisions.below(last.whole - first.whole))
+            writer.cut(first.whole + self._decisions.stop(last.whole - first.whole))
         elif "unterminated" in self._quirks:
             writer.leave_unterminated()
         return StreamCase(
@@ -120,6 +121,7 @@ class _Server:
         return {"type": f"response.{self._answer['status']}", "response": response}
 
     def _fail(self) -> None:
+        self._between()
         nested = {"type": "error", "error": ERROR} if self._decisions.chance() else {**ERROR, "type": "error"}
         if "error_payload" in self._quirks:
             self._writer.event({"error": ERROR})
@@ -130,19 +132,14 @@ class _Server:
         else:
             if self._decisions.chance():
                 self._writer.event(nested, "error")
-                self._quiet()
+                self._writer.quiet()  # nothing comes between an error and what explains it
             error = {name: ERROR[name] for name in ("code", "message")}
             failed = {**self._answer, "status": "failed", "output": [], "error": error, "usage": None}
-            self._send({"type": "response.failed", "response": failed})
-
-    def _quiet(self) -> None:
-        """Nothing comes between an error and what explains it."""
-        self._quirks = self._quirks - {"keepalives", "unknown_events"}
-        self._writer.quiet()
+            self._put({"type": "response.failed", "response": failed})
 
     def _output(self) -> list[Event]:
         """The events of all items, in one order; those of one item keep theirs."""
-        waiting = [list(self._item(item, at)) for at, item in enumerate(self._answer["output"])]
+        waiting = [deque(self._item(item, at)) for at, item in enumerate(self._answer["output"])]
         events: list[Event] = []
         begun = 0
         while any(waiting):
@@ -150,7 +147,7 @@ class _Server:
             ready = [at for at, each in enumerate(waiting[: begun + 1]) if each]
             chosen = ready[self._decisions.below(len(ready))]
             begun = max(begun, chosen + 1)
-            events.append(waiting[chosen].pop(0))
+            events.append(waiting[chosen].popleft())
         return events
 
     def _item(self, item: dict[str, Any], index: int) -> Iterator[Event]:
@@ -164,21 +161,21 @@ class _Server:
         for state in PROGRESS.get(kind, ())[:2]:
             yield {"type": f"response.{kind}.{state}", **about}
         if kind == "message":
-            for at, part in enumerate(item["content"]):
+            for at, part in enumerate(item.get("content") or ()):
                 yield from self._part(part, {**about, "content_index": at})
         elif kind == "reasoning":
-            for at, part in enumerate(item["summary"]):
+            for at, part in enumerate(item.get("summary") or ()):
                 yield from self._summary(part, {**about, "summary_index": at})
             for at, part in enumerate(item.get("content") or ()):
                 yield from self._part(part, {**about, "content_index": at})
         elif kind in GROWING:
             name, events = GROWING[kind]
-            yield from self._text(f"response.{events}", name, item[name], about)
+            yield from self._text(f"response.{events}", name, item.get(name), about)
         elif kind == "apply_patch_call":
-            diff = item["operation"]["diff"]
+            diff = (item.get("operation") or {}).get("diff")
             yield from self._text("response.apply_patch_call_operation_diff", "diff", diff, about)
         elif kind == "shell_call":
-            for at, command in enumerate(item["action"]["commands"]):
+            for at, command in enumerate((item.get("action") or {}).get("commands") or ()):
                 place = {"output_index": index, "command_index": at}
                 if "no_added" not in self._quirks:
                     yield {"type": "response.shell_call_command.added", **place, "command": ""}
@@ -193,34 +190,37 @@ class _Server:
         if "no_added" not in self._quirks:
             yield {"type": "response.content_part.added", **about, "part": _skeleton(part)}
         if part["type"] == "refusal":
-            yield from self._text("response.refusal", "refusal", part["refusal"], about)
+            yield from self._text("response.refusal", "refusal", part.get("refusal"), about)
         elif part["type"] == "reasoning_text":
-            yield from self._text("response.reasoning_text", "text", part["text"], about)
-        else:
-            events = list(self._text("response.output_text", "text", part["text"], about))
-            logprobs = list(part["logprobs"])
-            events[-1]["logprobs"] = logprobs
-            for event in events[:-1]:
-                last = event is events[-2]
-                event["logprobs"], logprobs = (logprobs, []) if last else (logprobs[:1], logprobs[1:])
-            for at, annotation in enumerate(part["annotations"]):
-                added = {"type": "response.output_text.annotation.added", **about}
-                added |= {"annotation_index": at, "annotation": annotation}
-                events.insert(self._decisions.below(len(events)), added)
-            # Annotations go by their index, so they may come in any order, but before the text is done.
-            yield from events
+            yield from self._text("response.reasoning_text", "text", part.get("text"), about)
+        elif part["type"] == "output_text":
+            yield from self._output_text(part, about)
         yield {"type": "response.content_part.done", **about, "part": part}
+
+    def _output_text(self, part: dict[str, Any], about: dict[str, Any]) -> Iterator[Event]:
+        *deltas, done = self._text("response.output_text", "text", part.get("text") or "", about)
+        logprobs = part.get("logprobs") or []
+        done["logprobs"] = logprobs
+        for at, delta in enumerate(deltas):
+            delta["logprobs"] = logprobs[at:] if delta is deltas[-1] else logprobs[at : at + 1]
+        for at, annotation in enumerate(part.get("annotations") or ()):
+            added = {"type": "response.output_text.annotation.added", **about}
+            added |= {"annotation_index": at, "annotation": annotation}
+            deltas.insert(self._decisions.below(len(deltas) + 1), added)
+        # Annotations go by their index, so they may come in any order, but before the text is done.
+        yield from [*deltas, done]
 
     def _summary(self, part: dict[str, Any], about: dict[str, Any]) -> Iterator[Event]:
         if "no_added" not in self._quirks:
             yield {"type": "response.reasoning_summary_part.added", **about, "part": _skeleton(part)}
-        yield from self._text("response.reasoning_summary_text", "text", part["text"], about)
+        yield from self._text("response.reasoning_summary_text", "text", part.get("text"), about)
         yield {"type": "response.reasoning_summary_part.done", **about, "part": part}
 
-    def _text(self, event: str, name: str, text: str, about: dict[str, Any]) -> Iterator[Event]:
-        """The deltas of a text, and its done event."""
-        pieces = [] if "no_deltas" in self._quirks else self._decisions.split(text)
-        for piece in halved(pieces) if "lone_halves" in self._quirks else pieces:
+    def _text(self, event: str, name: str, text: str | None, about: dict[str, Any]) -> Iterator[Event]:
+        """The deltas of a text, and its done event; nothing where there is no text."""
+        if text is None:
+            return
+        for piece in [] if "no_deltas" in self._quirks else cut_text(text, self._decisions, self._quirks):
             delta: Event = {"type": f"{event}.delta", **about, "delta": piece}
             if self._padded:
                 delta["obfuscation"] = "kQ8zz"[self._decisions.below(3) :]
@@ -231,11 +231,15 @@ class _Server:
 
     def _send(self, event: Event) -> None:
         """Write an event, with what may come before it."""
-        if "keepalives" in self._quirks and self._decisions.chance():
-            self._put({"type": "keepalive"})
-        if "unknown_events" in self._quirks and self._decisions.chance():
-            self._put({"type": "response.next_year.delta", "delta": ["?"]})
+        self._between()
         self._put(event)
+
+    def _between(self) -> None:
+        """Write the events that come between the others."""
+        if "keepalives" in self._quirks and self._decisions.occurs("keepalives"):
+            self._put({"type": "keepalive"})
+        if "unknown_events" in self._quirks and self._decisions.occurs("unknown_events"):
+            self._put({"type": "response.next_year.delta", "delta": ["?"]})
 
     def _put(self, event: Event) -> None:
         quirks = self._quirks
@@ -276,8 +280,7 @@ def _skeleton(thing: dict[str, Any]) -> dict[str, Any]:
             begun[name] = []
     if "status" in begun:
         begun["status"] = "in_progress"
-    if "operation" in begun:
-        begun["operation"] = {**begun["operation"], "diff": ""}
-    if "action" in begun and "commands" in begun["action"]:
-        begun["action"] = {**begun["action"], "commands": []}
+    for name, growing, nothing in (("operation", "diff", ""), ("action", "commands", [])):
+        if growing in (begun.get(name) or ()):
+            begun[name] = {**begun[name], growing: nothing}
     return begun

@@ -125,6 +125,15 @@ class _Drawn:
             at += size
         return [*pieces, text[at:]] if at < len(text) else pieces
 
+    def stop(self, limit: int) -> int:
+        return self.below(limit)
+
+    def occurs(self, _quirk: str, /) -> bool:
+        return self.chance()
+
+    def turn(self, _quirk: str, shapes: int, /) -> int:
+        return self.below(shapes)
+
 
 _MAX_PIECES: Final = 12
 _one_in_four = st.sampled_from((False, False, False, True))
@@ -360,10 +369,13 @@ def chat_streams(*, quirks: Iterable[str] = (), hostile: bool = False) -> st.Sea
     """Chat Completions streams, each with the completion that it adds up to.
 
     Args:
-        quirks: The names of the shapes of `QUIRKS` that may occur. Each stream has at least one of them.
+        quirks: The names of the shapes of `QUIRKS` that may occur. Each stream is drawn with one to six of
+            them, which are the case's `quirks`. In the body a shape is where the answer gives it a place;
+            and how often something comes in between, such as `malformed` events, is drawn, and may be never.
         hostile: Add what no server should send. Such a stream does not say what it means.
 
     Raises:
+        TypeError: `quirks` is a text.
         ValueError: A name is none of the dialect's.
     """
     return _streams("chat", chat_answers(), stream_chat, quirks, hostile=hostile)

@@ -34,6 +34,13 @@ MALFORMED: Final = (
     b"nul",
 )
 """Data that is no JSON object."""
+LINE_ENDS: Final = {
+    "": (b"\n",),
+    "crlf": (b"\r\n",),
+    "cr": (b"\r",),
+    "mixed_line_ends": (b"\n", b"\r\n", b"\r"),
+}
+"""What ends lines, by the quirk that asks for it."""
 NEXT_YEAR: Final = {"next_year": {"kind": ["new", 1.5, None, True]}}
 """A field that nobody knows."""
 
@@ -71,8 +78,7 @@ class Writer:
         """Where each event that does not decode ends."""
         self._decisions = decisions
         self._quirks = quirks
-        self._ends = {"crlf": (b"\r\n",), "cr": (b"\r",), "mixed_line_ends": (b"\n", b"\r\n", b"\r")}
-        self._line_ends = next((ends for name, ends in self._ends.items() if name in quirks), (b"\n",))
+        self._ends = next((name for name in LINE_ENDS if name in quirks), "")
         self._colon = b"data:" if "no_space" in quirks else b"data: "
         self._escaped = decisions.chance()
         self._spaced = decisions.chance()
@@ -85,10 +91,18 @@ class Writer:
         """One of some options."""
         return options[self._decisions.below(len(options))]
 
+    def _occurs(self, quirk: str) -> bool:
+        """Whether what a quirk adds comes here."""
+        return quirk in self._quirks and self._decisions.occurs(quirk)
+
+    def _shape(self, quirk: str, shapes: tuple[Any, ...]) -> Any:
+        """The next of the shapes of a quirk."""
+        return shapes[self._decisions.turn(quirk, len(shapes))]
+
     def line(self, content: bytes) -> None:
         """Write a line."""
         self.body += content
-        end = self.pick(self._line_ends)
+        end = self._shape(self._ends, LINE_ENDS[self._ends])
         if end == b"\n" and not content and self.body.endswith(b"\r"):
             end = b"\r"  # the two would be one line end
         self.body += end
@@ -130,17 +144,17 @@ class Writer:
                 self.line(b"")
             else:
                 self.block(self.pick(COMMENTS))
-        if "control_blocks" in self._quirks and self._decisions.chance():
-            self.block(*self.pick(CONTROLS))
-        if "heartbeats" in self._quirks and self._decisions.chance():
-            self.block(self.pick(HEARTBEATS))
-        while "malformed" in self._quirks and self._decisions.chance():
-            self.write_malformed()
+        if self._occurs("control_blocks"):
+            self.block(*self._shape("control_blocks", CONTROLS))
+        if self._occurs("heartbeats"):
+            self.block(self._shape("heartbeats", HEARTBEATS))
+        while self._occurs("malformed"):
+            self._write_malformed()
 
-    def write_malformed(self) -> None:
+    def _write_malformed(self) -> None:
         """Write an event that does not decode."""
         start = len(self.body)
-        self.block(b"data: " + self.pick(MALFORMED))
+        self.block(b"data: " + self._shape("malformed", MALFORMED))
         self.barred.append((start, len(self.body)))
         self.malformed.append(len(self.body))
 
@@ -157,7 +171,7 @@ class Writer:
         self.mark(payload, name)
         sent.whole = self._last_line
         self.sent.append(sent)
-        if not self.body[: sent.whole].endswith(payload.rpartition(b"\n")[2]):
+        if not self.body.endswith(payload.rpartition(b"\n")[2], 0, sent.whole):
             self.barred.append((sent.start, sent.whole))  # its name, or a comment, stands behind its data
 
     def field(self, name: bytes, value: Any) -> None:
