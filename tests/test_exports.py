@@ -84,6 +84,10 @@ def test_importing_brings_in_nothing_that_it_does_not_need(compiled: dict[str, s
     assert foreign <= {"ssewire", *sys.stdlib_module_names}
 
 
+def test_what_type_checkers_bring_along_is_not_imported(compiled: dict[str, str]) -> None:
+    run("import sys; sys.modules['typing_extensions'] = None; import ssewire", compiled)
+
+
 def test_importing_takes_less_than_60_ms(compiled: dict[str, str]) -> None:
     program = "import time; t = time.process_time(); import ssewire; print(time.process_time() - t)"
     times: list[float] = []

@@ -229,13 +229,10 @@ async def _pull_parts_async(dialect: DialectName, reads: list[bytes]) -> PartsTo
 
 
 def _text(read: Any) -> str | None:
-    """The text of the first choice; None where the response does not decode, or takes something back."""
-    try:
-        if hasattr(read, "compare") and any(map(_takes_back, read.compare())):
-            return None
-        text: str = read.message().text
-    except EventDecodeError:
+    """The text of the first choice; None where the server's own response takes something back."""
+    if hasattr(read, "compare") and any(map(_takes_back, read.compare())):
         return None
+    text: str = read.message().text
     return text
 
 
