@@ -72,7 +72,7 @@ def test_the_second_program_prints_the_answer_and_the_final_object(tmp_path: Pat
     ("name", "told"),
     [
         ("cut", "cut: [Choice("),
-        ("reset", "cut: [Choice("),
+        ("short", "cut: [Choice("),
         ("error-401", "failed: Who are you? 401"),
         ("error-200", "failed: Slow down 429"),
     ],
