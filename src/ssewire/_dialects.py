@@ -229,9 +229,11 @@ class _Rows(dict[DialectName, Row]):
 
 
 DIALECTS: Final = _Rows(
-    chat=Row(ChatParser, ChatStream),
-    completions=Row(CompletionsParser, CompletionsStream),
-    responses=Row(ResponsesParser, ResponsesStream),
+    {
+        "chat": Row(ChatParser, ChatStream),
+        "completions": Row(CompletionsParser, CompletionsStream),
+        "responses": Row(ResponsesParser, ResponsesStream),
+    }
 )
 
 
