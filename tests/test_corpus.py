@@ -147,6 +147,7 @@ def test_a_body_gives_what_is_expected_in_reads_of_any_size(body: Body, size: in
     assert found.parser.diagnostics == whole.parser.diagnostics
 
 
+@pytest.mark.no_cover
 @bodies
 @pytest.mark.parametrize("line_end", [b"\r\n", b"\r", b"\n"])
 def test_a_body_gives_the_same_with_other_line_ends(body: Body, line_end: bytes) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 from random import Random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,6 +17,7 @@ import hypothesis
 import msgspec
 import pytest
 
+import _ssewire_pytestplugin
 from ssewire import (
     AsyncChatStream,
     ChatStream,
@@ -56,6 +58,7 @@ from ssewire.testing.writer import BOM, MALFORMED, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from ssewire._dialects import DialectName
 
@@ -762,33 +765,34 @@ def test_the_plugin_gives_clients_and_bodies(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "message"),
+    ("names", "message"),
     [
-        ("", "ssewire_body needs the setting ssewire_corpus, which names no folder"),
-        ("ssewire_corpus = recordngs", "the setting ssewire_corpus names *recordngs, which is no folder"),
-        ("ssewire_corpus = one.sse", "the setting ssewire_corpus names *one.sse, which is no folder"),
-        (
-            "ssewire_corpus = recorded empty",
-            "the setting ssewire_corpus names *empty, which has no [*].sse file in it",
-        ),
+        ([], "ssewire_body needs the setting ssewire_corpus, which names no folder"),
+        (["one.sse"], "the setting ssewire_corpus names .*one.sse, which is no folder"),
+        (["recorded", "empty"], r"the setting ssewire_corpus names .*empty, which has no \*.sse file in it"),
     ],
 )
-def test_a_corpus_without_a_body_is_an_error(pytester: pytest.Pytester, setting: str, message: str) -> None:
-    pytester.makeini(f"[pytest]\n{setting}\n")
+def test_a_corpus_without_a_body_is_an_error(names: list[str], message: str, tmp_path: Path) -> None:
     body = make_chat_body(text="one")
-    (pytester.path / "one.sse").write_bytes(body)
-    (pytester.mkdir("recorded") / "one.sse").write_bytes(body)
-    (pytester.mkdir("empty") / "one.txt").write_bytes(body)
-    pytester.makepyfile("def test_body(ssewire_body): pass")
-    result = pytester.runpytest_subprocess()
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"E *UsageError: {message}"])
+    for name in ("one.sse", "recorded/one.sse", "empty/one.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(body)
+    config = SimpleNamespace(getini=lambda _: [tmp_path / name for name in names])
+    asked: Any = SimpleNamespace(fixturenames=["ssewire_body"], config=config)
+    with pytest.raises(pytest.UsageError, match=message):
+        _ssewire_pytestplugin.pytest_generate_tests(asked)
 
 
-def test_a_corpus_is_asked_for_by_nobody_else(pytester: pytest.Pytester) -> None:
+def test_a_corpus_that_is_not_there_is_an_error_where_it_is_asked_for(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nssewire_corpus = recordngs\n")
-    pytester.makepyfile("def test_client(ssewire_client): pass")
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.makepyfile(
+        test_body="def test_body(ssewire_body): pass", test_client="def test_client(ssewire_client): pass"
+    )
+    result = pytester.runpytest_subprocess("--continue-on-collection-errors")
+    result.assert_outcomes(errors=1, passed=1)
+    told = "the setting ssewire_corpus names *recordngs, which is no folder"
+    result.stdout.fnmatch_lines([f"E *UsageError: {told}"])
 
 
 def test_the_plugin_imports_nothing_before_it_is_used(pytester: pytest.Pytester) -> None:
