@@ -105,6 +105,7 @@ class _Stream(Generic[E, S]):
         self._stopwatch = self._parser.stopwatch = Stopwatch(clock())
         self._over = False  # nothing more is handed out
         self._telling: Telling[E] | None = None  # of the parts, once somebody asks
+        self._idle = None
         if idle_timeout is not None or first_event_timeout is not None:
             self._idle = self.idle_limit_class(self._source.read, clock, idle_timeout, first_event_timeout)
 
